@@ -1,0 +1,160 @@
+//! The only place that loads ONNX Runtime and builds its sessions.
+//!
+//! Threads are explicit and never spin while they wait: two engines whose threads spin on the same two cores make each other
+//! ten times slower. Which execution provider runs a model is configuration; one that is missing falls back to the CPU with a
+//! warning that names the reason.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use ort::{
+    environment::Environment,
+    ep::ExecutionProviderDispatch,
+    logging::LogLevel,
+    session::{
+        Session,
+        builder::{GraphOptimizationLevel, SessionBuilder},
+    },
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// The processor; always there.
+    #[default]
+    Cpu,
+    /// NVIDIA CUDA.
+    Cuda,
+    /// NVIDIA TensorRT.
+    TensorRt,
+    /// Apple Core ML.
+    CoreMl,
+    /// Windows DirectML.
+    DirectMl,
+}
+
+/// ONNX Runtime could not be loaded or a session not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum OnnxError {
+    /// No library at the path, or not one that fits.
+    #[error("cannot load ONNX Runtime from {}: {reason}; run `tongchuan models pull`, or set ORT_DYLIB_PATH", path.display())]
+    Library {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the loader said.
+        reason: String,
+    },
+    /// The model file does not load.
+    #[error("cannot load the model {}: {reason}; run `tongchuan models verify`", path.display())]
+    Model {
+        /// Which file.
+        path: PathBuf,
+        /// What ONNX Runtime said.
+        reason: String,
+    },
+}
+
+/// How to build one session.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// Threads that compute one node together; the whole of what the session may use.
+    pub threads: usize,
+    /// Where to compute.
+    pub provider: Provider,
+    /// Keep a second, repacked copy of the weights for faster kernels (costs memory).
+    pub prepack: bool,
+}
+
+impl SessionOptions {
+    /// `threads` threads on the CPU with repacked weights.
+    pub fn cpu(threads: usize) -> Self {
+        Self { threads: threads.max(1), provider: Provider::Cpu, prepack: true }
+    }
+}
+
+static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+
+/// Loads ONNX Runtime from `library`; later calls do nothing (a process has one runtime).
+///
+/// # Errors
+/// [`OnnxError::Library`] when the file is missing or is not an ONNX Runtime of a version that fits.
+pub fn load(library: &Path) -> Result<(), OnnxError> {
+    static LOADING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one_at_a_time = LOADING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if ENVIRONMENT.get().is_some() {
+        return Ok(());
+    }
+    let failed = |reason: String| OnnxError::Library { path: library.to_owned(), reason };
+    let environment = ort::init_from(library)
+        .map_err(|e| failed(e.to_string()))?
+        .with_name("tongchuan")
+        .with_telemetry(false)
+        .build()
+        .map_err(|e| failed(e.to_string()))?;
+    environment.set_log_level(LogLevel::Error);
+    let _ = ENVIRONMENT.set(environment);
+    Ok(())
+}
+
+/// A session for the model at `model`.
+///
+/// # Errors
+/// [`OnnxError::Library`] before [`load`], [`OnnxError::Model`] when the file is missing or broken.
+pub fn session(model: &Path, options: &SessionOptions) -> Result<Session, OnnxError> {
+    let environment = ENVIRONMENT.get().ok_or_else(|| OnnxError::Library {
+        path: PathBuf::from("libonnxruntime.so"),
+        reason: "it was not loaded before the first model".into(),
+    })?;
+    let build = |providers: Vec<ExecutionProviderDispatch>| -> Result<Session, OnnxError> {
+        let failed = |e: String| OnnxError::Model { path: model.to_owned(), reason: e };
+        let configured = SessionBuilder::new(environment).map_err(|e| failed(e.to_string()))?;
+        let configured = configure(configured, options).map_err(|e| failed(e.to_string()))?;
+        let mut configured =
+            if providers.is_empty() { configured } else { configured.with_execution_providers(providers).map_err(|e| failed(e.to_string()))? };
+        configured.commit_from_file(model).map_err(|e| failed(e.to_string()))
+    };
+    match accelerator(options.provider) {
+        Ok(None) => build(Vec::new()),
+        Ok(Some(provider)) => build(vec![provider.error_on_failure()]).or_else(|error| {
+            tracing::warn!(provider = ?options.provider, %error, "execution provider unavailable: using the CPU");
+            build(Vec::new())
+        }),
+        Err(reason) => {
+            tracing::warn!(provider = ?options.provider, reason, "execution provider unavailable: using the CPU");
+            build(Vec::new())
+        }
+    }
+}
+
+fn configure(builder: SessionBuilder, options: &SessionOptions) -> Result<SessionBuilder, ort::Error<SessionBuilder>> {
+    builder
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_parallel_execution(false)?
+        .with_inter_threads(1)?
+        .with_intra_threads(options.threads)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        .with_prepacking(options.prepack)
+}
+
+/// The provider's entry, nothing for the CPU, or why this build has none.
+fn accelerator(provider: Provider) -> Result<Option<ExecutionProviderDispatch>, &'static str> {
+    match provider {
+        Provider::Cpu => Ok(None),
+        #[cfg(feature = "cuda")]
+        Provider::Cuda => Ok(Some(ort::ep::CUDA::default().build())),
+        #[cfg(feature = "tensorrt")]
+        Provider::TensorRt => Ok(Some(ort::ep::TensorRT::default().build())),
+        #[cfg(feature = "coreml")]
+        Provider::CoreMl => Ok(Some(ort::ep::CoreML::default().build())),
+        #[cfg(feature = "directml")]
+        Provider::DirectMl => Ok(Some(ort::ep::DirectML::default().build())),
+        #[allow(unreachable_patterns, reason = "with every provider's feature on, nothing is left for this arm")]
+        _ => Err("this binary was built without it: rebuild with the cargo feature of the same name"),
+    }
+}

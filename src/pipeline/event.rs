@@ -1,0 +1,157 @@
+//! What goes in and out of a speaker's pipeline and its lanes. The router sees nothing else of the pipeline.
+
+use bytes::Bytes;
+
+use crate::{
+    ids::{StreamId, UtteranceId},
+    inference::JobError,
+    language::{Language, Spoken, Voice},
+    privacy::Redacted,
+    time::Millis,
+};
+
+/// One uplink Opus packet as the client numbered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UplinkPacket {
+    /// +1 per packet; gaps are loss.
+    pub sequence: u32,
+    /// 48 kHz ticks.
+    pub timestamp: u32,
+    /// The client says this is the first packet after silence.
+    pub first: bool,
+    /// The client says no packet follows until the next `first`.
+    pub last: bool,
+    /// The packet is silence (DTX).
+    pub silence: bool,
+    /// The Opus packet, 1 to 1275 bytes per frame.
+    pub payload: Bytes,
+}
+
+/// What a speaker's pipeline is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SpeakerInput {
+    /// Sound. Media: dropped and counted when the pipeline is behind.
+    Packet(UplinkPacket),
+    /// The speaker changes the language they speak.
+    Language(Spoken),
+    /// Languages that make sense for `auto` in this room (what others speak or hear); empty means any.
+    Candidates(Vec<Language>),
+    /// Push-to-talk: `true` while the button is held. The first `Floor` switches to push-to-talk: sound outside is ignored and
+    /// release ends the utterance at once. `None` goes back to an open microphone.
+    Floor(Option<bool>),
+    /// No more input: finish what was said, then stop.
+    Finish,
+}
+
+/// What a speaker's pipeline says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SpeakerEvent {
+    /// Somebody began to speak.
+    UtteranceStarted {
+        /// Its number within this speaker, counting from 0; the room gives it its room-wide id.
+        utterance: u64,
+        /// When, on the server's clock.
+        at: Millis,
+    },
+    /// Words were recognised. May come many times per utterance.
+    Recognised {
+        /// Which utterance.
+        utterance: u64,
+        /// The language they are in.
+        language: Language,
+        /// Text to append to what was committed before: never revised.
+        committed: Redacted,
+        /// Tail that may still change; replaces the previous tail.
+        pending: Redacted,
+    },
+    /// The utterance is complete: no more words follow.
+    UtteranceEnded {
+        /// Which utterance.
+        utterance: u64,
+        /// When its last word ended, on the server's clock.
+        speech_end: Millis,
+    },
+    /// A stage failed on this utterance; it is over. The next one works.
+    Failed {
+        /// Which utterance, when one was going on.
+        utterance: Option<u64>,
+        /// Why.
+        error: JobError,
+    },
+    /// Packets were dropped because the pipeline was behind (count since the last such event).
+    Dropped(u64),
+    /// Answer to [`SpeakerInput::Finish`]: everything before it was said.
+    Finished,
+}
+
+/// What a lane (one speaker into one language) is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LaneInput {
+    /// Committed text of an utterance, in order. Empty text with `last` ends the utterance.
+    Text {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// Its language.
+        from: Language,
+        /// Text to append.
+        text: Redacted,
+        /// No more text of this utterance follows.
+        last: bool,
+        /// When the words were complete, on the server's clock; for the lag metrics.
+        speech_end: Option<Millis>,
+    },
+    /// Voice for what follows.
+    Voice(Voice),
+    /// Finish what is queued, then stop.
+    Finish,
+}
+
+/// What a lane says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LaneEvent {
+    /// Text in the lane's language, to append.
+    Translated {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// Text to append: never revised.
+        committed: Redacted,
+        /// True when the translation of this utterance is complete.
+        last: bool,
+    },
+    /// Speech of an utterance begins: packets of `stream` follow.
+    SpeechStarted {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// Number of its audio stream within this lane's speaker.
+        stream: StreamId,
+    },
+    /// One 20 ms Opus packet (24 kHz mono source).
+    Packet {
+        /// Which stream.
+        stream: StreamId,
+        /// +1 per packet from 0 within the stream.
+        sequence: u32,
+        /// First packet of the stream.
+        first: bool,
+        /// Last packet of the stream.
+        last: bool,
+        /// The Opus packet.
+        payload: Bytes,
+    },
+    /// The stream is complete.
+    SpeechEnded {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// Its stream.
+        stream: StreamId,
+    },
+    /// A stage failed on (a part of) this utterance. The next one works.
+    Failed {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// Why.
+        error: JobError,
+    },
+    /// Answer to [`LaneInput::Finish`].
+    Finished,
+}
