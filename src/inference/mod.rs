@@ -17,21 +17,20 @@ use std::sync::{
 
 /// Who computes first when the cores are taken, most urgent first.
 ///
-/// The order is that of a listener's wait: a finished sentence must be known before it can be translated, and translated before
-/// it can be spoken; partial recognitions are replaced by newer ones and can always wait.
+/// The order is that of a listener's wait. A finished sentence must be known before anything can be done with it. The first clause
+/// goes before any translation: it takes a third of the time, and as it is spoken while the rest of its sentence is still being
+/// translated, it must be able to interrupt that. Partial recognitions are replaced by newer ones and can always wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priority {
-    /// Voice activity: 0.1 ms every 32 ms on one thread; everything else waits for what it says.
-    Vad,
     /// Recognition of a finished utterance.
     FinalAsr,
-    /// Translation.
-    Mt,
     /// The first clause of an interpretation: the listener is waiting in silence.
     FirstClause,
+    /// Translation.
+    Mt,
     /// Later clauses: the listener is still hearing the first.
     Clause,
-    /// Recognition of an unfinished utterance.
+    /// Recognition of an unfinished utterance, and getting ready for what may come.
     PartialAsr,
 }
 
