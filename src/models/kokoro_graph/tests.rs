@@ -1,0 +1,270 @@
+use std::{collections::BTreeMap, path::PathBuf};
+
+use ort::{session::Session, value::Tensor};
+
+use super::{
+    graph::{integer, integers, node},
+    *,
+};
+use crate::{
+    inference::onnx::{self, SessionOptions},
+    models::onnx_proto::{
+        GraphProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto, tensor_proto::DataType, type_proto,
+    },
+    models::{load_test_runtime, test_file},
+};
+
+fn constant(name: &str, dims: &[i64], kind: DataType, raw: Vec<u8>) -> TensorProto {
+    TensorProto {
+        name: Some(name.into()),
+        dims: dims.to_vec(),
+        data_type: Some(kind as i32),
+        raw_data: Some(raw.into()),
+        ..Default::default()
+    }
+}
+
+fn floats(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
+    constant(name, dims, DataType::Float, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+}
+
+fn ints(name: &str, dims: &[i64], values: &[i64]) -> TensorProto {
+    constant(name, dims, DataType::Int64, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+}
+
+fn value(name: &str) -> ValueInfoProto {
+    let tensor = type_proto::Tensor { elem_type: Some(DataType::Float as i32), shape: None };
+    let kind = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..Default::default() };
+    ValueInfoProto { name: Some(name.into()), r#type: Some(kind), ..Default::default() }
+}
+
+fn several(op: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
+    NodeProto { output: outputs.iter().map(|&o| o.to_owned()).collect(), ..node(op, inputs, outputs[0], Vec::new()) }
+}
+
+/// Style [1, 4, 1] -> two scales and shifts; x [1, 2, t] -> integer convolution with bias -> AdaIN -> square.
+fn tiny() -> ModelProto {
+    let weights: Vec<u8> = (0..12).map(|n| 90 + 7 * n).collect();
+    let nodes = vec![
+        several("DynamicQuantizeLinear", &["x"], &["xq", "xs", "xz"]),
+        NodeProto {
+            attribute: vec![integers("pads", &[2, 2]), integers("dilations", &[2]), integers("kernel_shape", &[3])],
+            ..node("ConvInteger", &["xq", "w", "xz", "wz"], "ci", Vec::new())
+        },
+        node("Mul", &["xs", "ws"], "s", Vec::new()),
+        node("Div", &["bias", "s"], "b1", Vec::new()),
+        node("Floor", &["b1"], "b2", Vec::new()),
+        node("Cast", &["b2"], "b3", vec![integer("to", DataType::Int32 as i64)]),
+        node("Reshape", &["b3", "column"], "b4", Vec::new()),
+        node("Add", &["ci", "b4"], "biased", Vec::new()),
+        node("Cast", &["biased"], "wide", vec![integer("to", DataType::Float as i64)]),
+        node("Mul", &["wide", "s"], "conv", Vec::new()),
+        NodeProto { attribute: vec![integer("axis", 1)], ..several("Split", &["style", "halves"], &["gamma", "beta"]) },
+        node("Add", &["gamma", "one"], "gain", Vec::new()),
+        node("ReduceMean", &["conv", "time"], "mean", vec![integer("keepdims", 1)]),
+        node("Sub", &["conv", "mean"], "centred", Vec::new()),
+        node("Mul", &["centred", "centred"], "energy", Vec::new()),
+        node("ReduceMean", &["energy", "time"], "variance", vec![integer("keepdims", 1)]),
+        node("Add", &["variance", "eps"], "safe", Vec::new()),
+        node("Sqrt", &["safe"], "deviation", Vec::new()),
+        node("Div", &["centred", "deviation"], "unit", Vec::new()),
+        node("Mul", &["gain", "unit"], "scaled", Vec::new()),
+        node("Add", &["scaled", "beta"], "adain", Vec::new()),
+        node("Pow", &["adain", "two"], "y", Vec::new()),
+    ];
+    let graph = GraphProto {
+        name: Some("tiny".into()),
+        node: nodes,
+        initializer: vec![
+            constant("w", &[2, 2, 3], DataType::Uint8, weights),
+            constant("wz", &[], DataType::Uint8, vec![128]),
+            floats("ws", &[], &[0.02]),
+            floats("bias", &[2], &[0.5, -0.25]),
+            floats("eps", &[], &[1e-5]),
+            floats("one", &[], &[1.0]),
+            floats("two", &[], &[2.0]),
+            ints("column", &[3], &[1, -1, 1]),
+            ints("time", &[1], &[2]),
+            ints("halves", &[2], &[2, 2]),
+        ],
+        input: vec![value("x"), value("style")],
+        output: vec![value("y")],
+        ..Default::default()
+    };
+    model(graph)
+}
+
+fn model(graph: GraphProto) -> ModelProto {
+    ModelProto {
+        ir_version: Some(9),
+        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(20) }],
+        graph: Some(graph),
+        ..Default::default()
+    }
+}
+
+fn session(bytes: &[u8]) -> Session {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.onnx");
+    std::fs::write(&path, bytes).unwrap();
+    load(&path)
+}
+
+fn load(path: &Path) -> Session {
+    load_test_runtime();
+    onnx::session(path, &SessionOptions::cpu(2)).unwrap()
+}
+
+fn operators(bytes: &[u8]) -> BTreeMap<String, usize> {
+    let model = ModelProto::decode(bytes).unwrap();
+    let mut count = BTreeMap::new();
+    for node in model.graph.unwrap().node {
+        *count.entry(node.op_type().to_owned()).or_default() += 1;
+    }
+    count
+}
+
+fn run(session: &mut Session, x: &[f32]) -> Vec<f32> {
+    let x = Tensor::from_array(([1_i64, 2, x.len() as i64 / 2], x.to_vec())).unwrap();
+    let style = Tensor::from_array(([1_i64, 4, 1], vec![0.3_f32, -0.2, 0.1, 0.7])).unwrap();
+    let outputs = session.run(ort::inputs!["x" => x, "style" => style]).unwrap();
+    outputs["y"].try_extract_tensor::<f32>().unwrap().1.to_vec()
+}
+
+#[test]
+fn the_converted_graph_computes_the_same() {
+    let before = tiny().encode_to_vec();
+    let (after, rewrites) = rewrite(before.clone().into()).unwrap();
+    assert_eq!(rewrites, Rewrites { convolutions: 1, norms: 1, stfts: 0, squares: 1 });
+    let left = operators(&after);
+    for gone in ["ConvInteger", "ReduceMean", "Sqrt", "Floor", "Pow"] {
+        assert!(!left.contains_key(gone), "{gone} is still there: {left:?}");
+    }
+    let x: Vec<f32> = (0..64).map(|n| (n as f32 * 0.37).sin() * 2.0).collect();
+    let (expected, got) = (run(&mut session(&before), &x), run(&mut session(&after), &x));
+    // The same integer sums; the published graph rounds the bias down by up to a step of 0.02 * 4/255.
+    let worst = expected.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 5e-3, "differs by {worst}");
+    assert!(got.iter().any(|v| v.abs() > 0.5), "the comparison must not be between zeros");
+}
+
+#[test]
+fn an_stft_computes_the_same_as_a_convolution() {
+    let window: Vec<f32> = (0..20).map(|n| 0.5 - 0.5 * (std::f32::consts::TAU * n as f32 / 20.0).cos()).collect();
+    let graph = GraphProto {
+        name: Some("stft".into()),
+        node: vec![
+            node("Reshape", &["x", "row"], "signal", Vec::new()),
+            node("STFT", &["signal", "step", "window", "frame"], "spectrum", vec![integer("onesided", 1)]),
+            node("Mul", &["spectrum", "gain"], "y", Vec::new()),
+        ],
+        initializer: vec![
+            floats("window", &[20], &window),
+            floats("gain", &[], &[1.0]),
+            ints("step", &[], &[5]),
+            ints("frame", &[], &[20]),
+            ints("row", &[2], &[1, -1]),
+        ],
+        input: vec![value("x"), value("style")],
+        output: vec![value("y")],
+        ..Default::default()
+    };
+    let before = model(graph).encode_to_vec();
+    let (after, rewrites) = rewrite(before.clone().into()).unwrap();
+    assert_eq!(rewrites.stfts, 1);
+    let x: Vec<f32> = (0..200).map(|n| (n as f32 * 0.9).sin() + 0.3 * (n as f32 * 0.11).cos()).collect();
+    let (expected, got) = (run(&mut session(&before), &x), run(&mut session(&after), &x));
+    assert_eq!(expected.len(), 37 * 11 * 2);
+    let worst = expected.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-4, "differs by {worst}");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let bytes = bytes::Bytes::from(tiny().encode_to_vec());
+    assert_eq!(rewrite(bytes.clone()).unwrap().0, rewrite(bytes).unwrap().0);
+}
+
+#[test]
+fn broken_files_are_errors() {
+    let whole = tiny().encode_to_vec();
+    for end in 0..whole.len() {
+        assert!(rewrite(whole[..end].to_vec().into()).is_err(), "the first {end} bytes");
+    }
+    for n in 0..whole.len() {
+        let mut corrupt = whole.clone();
+        corrupt[n] ^= 0xff;
+        let _ = rewrite(corrupt.into()); // may be another valid graph; must not panic
+    }
+    let missing = convert(Path::new("/nonexistent/kokoro.onnx"), Path::new("/nonexistent/out.onnx"));
+    assert!(matches!(missing, Err(ConvertError::Io { .. })));
+}
+
+#[test]
+fn an_unknown_chain_is_an_error_that_names_it() {
+    let mut strange = tiny();
+    strange.graph.as_mut().unwrap().node[4].op_type = Some("Ceil".into());
+    let error = rewrite(strange.encode_to_vec().into()).unwrap_err();
+    assert!(error.contains("ci/ConvInteger"), "{error}");
+}
+
+fn published() -> PathBuf {
+    let path = test_file("kokoro-82m", "kokoro.int8.onnx");
+    assert!(path.exists(), "{} is missing: run `make models`", path.display());
+    path
+}
+
+fn speak(session: &mut Session, tokens: &[i64], style: &[f32]) -> Vec<f32> {
+    let tokens = Tensor::from_array(([1_i64, tokens.len() as i64], tokens.to_vec())).unwrap();
+    let style = Tensor::from_array(([1_i64, 256], style.to_vec())).unwrap();
+    let speed = Tensor::from_array(([1_i64], vec![1.0_f32])).unwrap();
+    let outputs = session.run(ort::inputs!["tokens" => tokens, "style" => style, "speed" => speed]).unwrap();
+    outputs["audio"].try_extract_tensor::<f32>().unwrap().1.to_vec()
+}
+
+/// Energies in dB of 24 bands up to 12 kHz, 20 ms frames, with a floor 60 dB under the loudest band.
+fn bands(audio: &[f32]) -> Vec<Vec<f64>> {
+    const FRAME: usize = 480;
+    let mut frames: Vec<Vec<f64>> = audio
+        .chunks_exact(FRAME)
+        .map(|frame| {
+            let mut energy = vec![0.0; 24];
+            for bin in 1..FRAME / 2 {
+                let (mut re, mut im) = (0.0, 0.0);
+                for (n, v) in frame.iter().enumerate() {
+                    let angle = std::f64::consts::TAU * ((bin * n) % FRAME) as f64 / FRAME as f64;
+                    re += f64::from(*v) * angle.cos();
+                    im += f64::from(*v) * angle.sin();
+                }
+                energy[bin / 10] += re * re + im * im;
+            }
+            energy
+        })
+        .collect();
+    let floor = frames.iter().flatten().copied().fold(0.0, f64::max) * 1e-6;
+    frames.iter_mut().flatten().for_each(|e| *e = 10.0 * e.max(floor).log10());
+    frames
+}
+
+/// The measure: root mean square difference of the band levels in dB (log-spectral distance). Two syntheses of one sentence by
+/// different people are 10 dB and more apart; the threshold is what 8-bit rounding of activations alone explains.
+#[test]
+fn the_real_graph_sounds_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let converted = directory.path().join("kokoro.onnx");
+    let rewrites = convert(&published(), &converted).unwrap();
+    assert_eq!((rewrites.convolutions, rewrites.norms >= 65, rewrites.stfts), (87, true, 1), "{rewrites:?}");
+    let left = operators(&std::fs::read(&converted).unwrap());
+    assert!(["ConvInteger", "STFT", "Pow"].iter().all(|op| !left.contains_key(*op)), "{left:?}");
+
+    let voice = std::fs::read(test_file("kokoro-82m", "voices/af_heart.bin")).unwrap();
+    let tokens: Vec<i64> = vec![0, 50, 83, 54, 156, 57, 135, 3, 16, 65, 156, 87, 158, 54, 46, 5, 0];
+    let row = (tokens.len() - 2) * 1024;
+    let style: Vec<f32> = voice[row..row + 1024].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    let (before, after) = (speak(&mut load(&published()), &tokens, &style), speak(&mut load(&converted), &tokens, &style));
+    assert!(before.len().abs_diff(after.len()) <= 1200, "lasts {} and {} samples", before.len(), after.len());
+    let (a, b) = (bands(&before), bands(&after));
+    let squares: Vec<f64> = a.iter().flatten().zip(b.iter().flatten()).map(|(x, y)| (x - y).powi(2)).collect();
+    let distance = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
+    assert!(distance < 6.0, "log-spectral distance {distance:.2} dB");
+}
