@@ -1,8 +1,13 @@
 //! Speech recognition: samples in, words with times out.
 //!
-//! [`whisper`] is the engine (whisper.cpp); [`filter`] (pure) throws out what Whisper makes up on noise and silence.
+//! [`whisper`] is the engine (whisper.cpp); [`filter`] (pure) throws out what Whisper makes up on noise and silence; [`prompt`]
+//! holds the market's words.
 
+mod chinese;
 pub mod filter;
+pub mod prompt;
+mod sampling;
+mod timing;
 pub mod whisper;
 
 use std::time::Duration;
