@@ -1,1 +1,320 @@
-//! (to be written)
+//! A translator over a decoder-only language model in ONNX: greedy, one sentence at a time, with a kept KV cache for the prompt's
+//! fixed beginning.
+//!
+//! Owns the loop over tokens, its limits and the retries; [`decoder`] runs the graph, [`super::prompt`] says what to ask and what to
+//! accept. Called by the translation worker, which owns it on one thread.
+
+mod decoder;
+
+use std::{path::Path, sync::Arc};
+
+use decoder::{Decoder, DecoderError, KvCache};
+
+use super::{
+    MtJob, Translation, Translator,
+    prompt::{
+        self, Piece, PrefixKey, Prompt, Strictness,
+        judge::{self, Rejection},
+    },
+    tokenizer::{Tokenizer, TokenizerError},
+};
+use crate::{
+    inference::{
+        JobContext, JobError,
+        onnx::{OnnxError, Provider, SessionOptions},
+    },
+    language::Language,
+    privacy::Redacted,
+};
+
+/// How errors name this stage; `protocol::fault` knows it by this name.
+const STAGE: &str = "mt";
+/// Graph and vocabulary in the model's directory; the weights' name is in the graph.
+const MODEL_FILE: &str = "model.onnx";
+const TOKENIZER_FILE: &str = "tokenizer.json";
+/// Prompt tokens computed at once: cancellation and more urgent work are looked at in between (about 0.5 s on 2 cores).
+const PROMPT_CHUNK: usize = 64;
+/// No interpretation of one sentence needs more; at 25 tokens/s it would be 15 s late.
+const MAX_TOKENS: usize = 384;
+
+/// How to load and run the model.
+#[derive(Debug, Clone)]
+pub struct DecoderLmOptions {
+    /// Threads that compute; the whole of what this engine uses.
+    pub threads: usize,
+    /// Where to compute.
+    pub provider: Provider,
+    /// Prompt beginnings whose KV cache is kept, the least recently used goes first: one per pair of languages and
+    /// [`Strictness`]; about 15 MB each with the 1.5B. 0 computes the beginning again for every sentence.
+    pub kept_prefixes: usize,
+}
+
+impl DecoderLmOptions {
+    /// On the CPU with `threads` threads, keeping eight beginnings: a room's two directions, four rooms' worth of pairs.
+    pub fn cpu(threads: usize) -> Self {
+        Self { threads, provider: Provider::Cpu, kept_prefixes: 8 }
+    }
+}
+
+/// The model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// ONNX Runtime or the graph.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// The tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The graph is no decoder that this engine can run.
+    #[error("{path}: {reason}; a decoder as Hugging Face exports them, with a float32 KV cache, is needed")]
+    Graph {
+        /// Which file.
+        path: String,
+        /// What is missing or different.
+        reason: String,
+    },
+}
+
+/// The engine. See the module's page.
+pub struct DecoderLm {
+    decoder: Decoder,
+    tokenizer: Tokenizer,
+    control: Control,
+    /// Most recently used last.
+    prefixes: Vec<(PrefixKey, Arc<KvCache>)>,
+    kept_prefixes: usize,
+    /// Per target language that was asked for: which tokens an answer may have.
+    writable: Vec<(Language, Arc<[bool]>)>,
+}
+
+/// ChatML's control tokens.
+#[derive(Debug, Clone, Copy)]
+struct Control {
+    start: u32,
+    end: u32,
+    end_of_text: u32,
+}
+
+impl std::fmt::Debug for DecoderLm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DecoderLm({:?}, {} prefixes kept)", self.tokenizer, self.prefixes.len())
+    }
+}
+
+impl DecoderLm {
+    /// Loads `model.onnx` (with its external weights) and `tokenizer.json` from `dir`. ONNX Runtime must be loaded already.
+    ///
+    /// # Errors
+    /// [`LoadError`] when a file is missing, broken, or another kind of model.
+    pub fn load(dir: &Path, options: &DecoderLmOptions) -> Result<Self, LoadError> {
+        let model = dir.join(MODEL_FILE);
+        let session = SessionOptions { provider: options.provider, ..SessionOptions::cpu(options.threads) };
+        let decoder = Decoder::load(&model, &session)?;
+        let tokenizer = Tokenizer::load(&dir.join(TOKENIZER_FILE))?;
+        let control = Control {
+            start: tokenizer.control("<|im_start|>")?,
+            end: tokenizer.control("<|im_end|>")?,
+            end_of_text: tokenizer.control("<|endoftext|>")?,
+        };
+        Ok(Self { decoder, tokenizer, control, prefixes: Vec::new(), kept_prefixes: options.kept_prefixes, writable: Vec::new() })
+    }
+
+    /// Computes the prompt beginnings of `pairs` (from, to) and runs one step of each, so that the first sentence is as fast as
+    /// the others. At most as many pairs as are kept are worth it.
+    ///
+    /// # Errors
+    /// [`JobError::Failed`] when the model does not run.
+    pub fn warm_up(&mut self, pairs: &[(Language, Language)]) -> Result<(), JobError> {
+        pairs.iter().try_for_each(|&(from, to)| self.prepare(from, to, &JobContext::detached()))
+    }
+
+    /// Computes the beginning of a direction's prompt, which tokens its answers may have, and one step.
+    fn prepare(&mut self, from: Language, to: Language, context: &JobContext) -> Result<(), JobError> {
+        let prefix = self.prefix(PrefixKey { from, to, strictness: Strictness::Normal }, context)?;
+        let writable = self.writable(to);
+        self.decoder.step(&[self.control.start], &prefix, Some(&writable)).map_err(failed)?;
+        Ok(())
+    }
+
+    /// One try: the answer as text, and how many tokens it took.
+    fn answer(&mut self, job: &MtJob, strictness: Strictness, context: &JobContext) -> Result<(Answer, usize), JobError> {
+        let prompt = Prompt::new(job, strictness);
+        let prefix = self.prefix(PrefixKey { from: job.from, to: job.to, strictness }, context)?;
+        let turn = self.encode(&prompt.turn)?;
+        let writable = self.writable(job.to);
+        let source_tokens = self.tokenizer.encode(job.text.expose()).map_err(failed)?.len();
+        let limit = answer_limit(source_tokens, job.to);
+        if prefix.length() + turn.len() + limit > self.decoder.positions() {
+            return Err(JobError::failed(STAGE, "the text is too long for the model: cut it into sentences"));
+        }
+        let (mut token, mut cache) = self.read(&turn, &prefix, Some(&writable), context)?;
+        drop(prefix);
+        let mut tokens = Vec::new();
+        while token != self.control.end && token != self.control.end_of_text {
+            if tokens.len() == limit {
+                return Ok((Answer::Endless, tokens.len()));
+            }
+            tokens.push(token);
+            if token == self.control.start || repeats(&tokens) {
+                break;
+            }
+            if let Some(running) = &job.running {
+                let text = self.tokenizer.decode(&tokens).map_err(failed)?;
+                if judge::acceptable_so_far(job, &text) {
+                    running.send_replace(Redacted::new(text.trim_start()));
+                }
+            }
+            context.checkpoint()?;
+            (token, cache) = self.decoder.step(&[token], &cache, Some(&writable)).map_err(failed)?;
+        }
+        let text = self.tokenizer.decode(&tokens).map_err(failed)?;
+        Ok((Answer::Text(Redacted::new(text)), tokens.len()))
+    }
+
+    /// Runs `tokens` after `past`, in chunks; gives the next token and the cache with them in it.
+    fn read(
+        &mut self,
+        tokens: &[u32],
+        past: &KvCache,
+        writable: Option<&[bool]>,
+        context: &JobContext,
+    ) -> Result<(u32, KvCache), JobError> {
+        let mut reached: Option<(u32, KvCache)> = None;
+        for chunk in tokens.chunks(PROMPT_CHUNK) {
+            context.checkpoint()?;
+            let past = reached.as_ref().map_or(past, |(_, cache)| cache);
+            reached = Some(self.decoder.step(chunk, past, writable).map_err(failed)?);
+        }
+        reached.ok_or_else(|| JobError::failed(STAGE, "an empty prompt"))
+    }
+
+    /// The KV cache of a prompt's beginning, kept or computed. Nothing writes to it: every step gives a new cache.
+    fn prefix(&mut self, key: PrefixKey, context: &JobContext) -> Result<Arc<KvCache>, JobError> {
+        let kept = self.prefixes.iter().position(|(kept, _)| *kept == key).map(|at| self.prefixes.remove(at).1);
+        let cache = match kept {
+            Some(cache) => cache,
+            None => {
+                let tokens = self.encode(&prompt::prefix(key))?;
+                if tokens.len() >= self.decoder.positions() {
+                    return Err(JobError::failed(STAGE, "the model's context is too short for the prompt"));
+                }
+                let empty = self.decoder.empty_cache().map_err(failed)?;
+                Arc::new(self.read(&tokens, &empty, None, context)?.1)
+            }
+        };
+        if self.kept_prefixes > 0 {
+            if self.prefixes.len() >= self.kept_prefixes {
+                self.prefixes.remove(0);
+            }
+            self.prefixes.push((key, Arc::clone(&cache)));
+        }
+        Ok(cache)
+    }
+
+    /// Which tokens an answer in `to` may have: those without letters of other scripts.
+    ///
+    /// A small model copies a source word that it does not know (about one sentence in seven, Chinese into English); without these
+    /// tokens it finds a translation or a spelling instead. The judge would reject the sentence, and the retries copy again.
+    fn writable(&mut self, to: Language) -> Arc<[bool]> {
+        if let Some((_, writable)) = self.writable.iter().find(|(language, _)| *language == to) {
+            return Arc::clone(writable);
+        }
+        let count = u32::try_from(self.tokenizer.size()).unwrap_or(0);
+        let writable: Arc<[bool]> =
+            (0..count).map(|id| self.tokenizer.decode(&[id]).is_ok_and(|text| judge::may_write(to, &text))).collect();
+        self.writable.push((to, Arc::clone(&writable)));
+        writable
+    }
+
+    fn encode(&self, pieces: &[Piece]) -> Result<Vec<u32>, JobError> {
+        let mut tokens = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Start => tokens.push(self.control.start),
+                Piece::End => tokens.push(self.control.end),
+                Piece::Text(text) => tokens.extend(self.tokenizer.encode(text).map_err(failed)?),
+            }
+        }
+        Ok(tokens)
+    }
+}
+
+/// What one try gave.
+#[derive(Debug)]
+enum Answer {
+    /// The model ended it.
+    Text(Redacted),
+    /// The limit ended it.
+    Endless,
+}
+
+impl Translator for DecoderLm {
+    fn translate(&mut self, job: &MtJob, context: &JobContext) -> Result<Translation, JobError> {
+        context.checkpoint()?;
+        let source = job.text.expose().trim();
+        if source.is_empty() {
+            self.prepare(job.from, job.to, context)?;
+            return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 });
+        }
+        if !judge::needs_translation(source) || job.from == job.to {
+            return Ok(Translation { text: Redacted::new(source), tokens: 0, tries: 0 });
+        }
+        let mut tokens = 0;
+        let mut rejections = Vec::new();
+        for strictness in Strictness::TRIES {
+            let (answer, count) = self.answer(job, strictness, context)?;
+            tokens += count;
+            let verdict = match answer {
+                Answer::Text(text) => judge::accept(job, text.expose()),
+                Answer::Endless => Err(Rejection::TooLong),
+            };
+            match verdict {
+                Ok(text) => return Ok(Translation { text: Redacted::new(text), tokens, tries: rejections.len() + 1 }),
+                Err(rejection) => {
+                    tracing::debug!(%rejection, from = %job.from, to = %job.to, ?strictness, "translation rejected");
+                    rejections.push(rejection.to_string());
+                }
+            }
+        }
+        Err(JobError::failed(STAGE, format!("no try gave a translation: {}", rejections.join("; "))))
+    }
+}
+
+/// Most tokens an answer to `source` tokens may have.
+///
+/// Measured on the vocabulary: Latin, Cyrillic and East Asian text has within a factor of 3 as many tokens as the same text in
+/// another of them; scripts that the vocabulary spells in bytes have up to three times more.
+fn answer_limit(source: usize, to: Language) -> usize {
+    use unicode_script::Script::{Cyrillic, Han, Hangul, Hiragana, Latin};
+    let spelled = !matches!(to.info().scripts.first(), Some(Latin | Cyrillic | Han | Hiragana | Hangul));
+    source.saturating_mul(if spelled { 10 } else { 4 }).saturating_add(24).min(MAX_TOKENS)
+}
+
+/// True when the last tokens are one phrase of up to 16 tokens, again and again: waiting for the limit would cost seconds.
+/// The judge then sees the loop, unless the source is one.
+fn repeats(tokens: &[u32]) -> bool {
+    (1..=16usize).any(|period| {
+        let span = (period * 5).max(16);
+        tokens.len() >= span + period && {
+            let tail = &tokens[tokens.len() - span..];
+            let before = &tokens[tokens.len() - span - period..tokens.len() - period];
+            tail == before
+        }
+    })
+}
+
+fn failed(error: impl Into<EngineError>) -> JobError {
+    JobError::failed(STAGE, error.into())
+}
+
+/// What may go wrong while running, none of it with words in it.
+#[derive(Debug, thiserror::Error)]
+enum EngineError {
+    #[error(transparent)]
+    Decoder(#[from] DecoderError),
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ pub mod decoder_lm;
 pub mod prompt;
 pub mod tokenizer;
 
+use tokio::sync::watch;
+
 use crate::{
     inference::{JobContext, JobError},
     language::Language,
@@ -20,20 +22,35 @@ pub struct MtJob {
     pub from: Language,
     /// Language wanted; differs from `from`.
     pub to: Language,
-    /// A sentence or clause.
+    /// A sentence or clause. Blank asks the translator to get ready for this direction, and gives a blank translation.
     pub text: Redacted,
     /// Earlier pieces of the dialogue with their translations, oldest first; may be empty.
     pub history: Vec<(Redacted, Redacted)>,
+    /// Where to show the translation as it grows, so that its first clause can be spoken while the rest is generated. Shown is
+    /// only what the judge would accept so far; the result may still differ, so what was used must be compared with it.
+    pub running: Option<watch::Sender<Redacted>>,
+}
+
+impl MtJob {
+    /// A piece of text without history that nobody watches.
+    pub fn new(from: Language, to: Language, text: impl Into<Redacted>) -> Self {
+        Self { from, to, text: text.into(), history: Vec::new(), running: None }
+    }
+
+    /// Asks the translator to get ready for a direction: the first sentence is then as fast as the others.
+    pub fn prepare(from: Language, to: Language) -> Self {
+        Self::new(from, to, Redacted::default())
+    }
 }
 
 /// A translation that may be shown and spoken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Translation {
-    /// The text, trimmed, never blank.
+    /// The text, trimmed; blank only when the source is.
     pub text: Redacted,
     /// Tokens generated, over all tries.
     pub tokens: usize,
-    /// Tries it took: 1 normally, more when an answer was rejected.
+    /// Tries it took: 1 normally, more when an answer was rejected, 0 when there was nothing to translate (digits and signs).
     pub tries: usize,
 }
 
