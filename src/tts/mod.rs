@@ -9,6 +9,7 @@ pub mod espeak;
 pub mod g2p;
 pub mod kokoro;
 pub mod normalize;
+mod sound;
 
 use crate::{
     inference::{JobContext, JobError},
