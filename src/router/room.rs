@@ -1,0 +1,304 @@
+//! Finds rooms by code, makes them, checks join tokens. The door of `router` for sessions and for `POST /v1/rooms`.
+//!
+//! The map holds one handle per room; the room's actor owns everything else. The number of rooms is bounded.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use dashmap::{DashMap, Entry};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::timeout,
+};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    event::{Newcomer, PipelineFactory, RoomSerial, SpeakerHandle},
+    outbox::Outbox,
+    state::RoomOptions,
+    task::{Command, RoomTask},
+};
+use crate::{
+    ids::{ParticipantId, RoomCode},
+    privacy::Secret,
+    protocol::{
+        Fault,
+        message::{Hello, Invitation, LanguageChange, LeaveReason, Person, Role, Tokens},
+    },
+    time::Clock,
+};
+
+/// How rooms are made and entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouterOptions {
+    /// Each room's own options.
+    pub room: RoomOptions,
+    /// Rooms at once, empty ones not yet expired included.
+    pub max_rooms: usize,
+    /// A code alone joins a room, or makes it: for a server in one's own network. Otherwise rooms are made by `POST /v1/rooms` and
+    /// joined with a token.
+    pub open_rooms: bool,
+}
+
+impl Default for RouterOptions {
+    fn default() -> Self {
+        Self { room: RoomOptions::default(), max_rooms: 1000, open_rooms: true }
+    }
+}
+
+/// A request to come into a room: the part of `hello` that concerns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinRequest {
+    /// Which room.
+    pub room: RoomCode,
+    /// The join token, if any.
+    pub token: Option<Secret>,
+    /// Who comes; the role is what was asked for, before the token is looked at.
+    pub newcomer: Newcomer,
+}
+
+impl From<Hello> for JoinRequest {
+    fn from(hello: Hello) -> Self {
+        let Hello { room, token, role, name, speak, hear, voice, .. } = hello;
+        Self { room, token, newcomer: Newcomer { role, name, speak, hear, voice } }
+    }
+}
+
+/// A place in a room.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// Who one is.
+    pub participant: ParticipantId,
+    /// One's role.
+    pub role: Role,
+    /// Who was there already.
+    pub others: Vec<Person>,
+    /// Where one's packets go.
+    pub speaker: SpeakerHandle,
+    /// Where one's requests go.
+    pub room: RoomHandle,
+}
+
+/// The way to a room.
+#[derive(Clone)]
+pub struct RoomHandle {
+    serial: RoomSerial,
+    tokens: Arc<Tokens>,
+    commands_tx: mpsc::Sender<Command>,
+}
+
+impl fmt::Debug for RoomHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoomHandle").field("serial", &self.serial).finish_non_exhaustive()
+    }
+}
+
+impl RoomHandle {
+    /// The room's number, for logs.
+    pub fn serial(&self) -> RoomSerial {
+        self.serial
+    }
+
+    /// Says that somebody is gone. Waits for a place in the room's queue.
+    pub async fn leave(&self, who: ParticipantId, reason: LeaveReason) {
+        self.command(Command::Leave(who, reason)).await;
+    }
+
+    /// Changes somebody's languages or voice.
+    pub async fn language(&self, who: ParticipantId, change: LanguageChange) {
+        self.command(Command::Language(who, change)).await;
+    }
+
+    /// Takes or gives up the floor.
+    pub async fn floor(&self, who: ParticipantId, held: Option<bool>) {
+        self.command(Command::Floor(who, held)).await;
+    }
+
+    async fn command(&self, command: Command) {
+        // A room that is over has dismissed everybody: there is nobody to tell.
+        let _ = self.commands_tx.send(command).await;
+    }
+
+    /// The role that `token` gives, or the one asked for where a code is enough.
+    fn authorise(&self, request: &JoinRequest, open: bool) -> Result<Option<Role>, Fault> {
+        let wanted = request.newcomer.role;
+        let Some(token) = &request.token else {
+            return if open { Ok(wanted) } else { Err(Fault::BadToken) };
+        };
+        let role = match (*token == self.tokens.merchant, *token == self.tokens.buyer) {
+            (true, _) => Role::Merchant,
+            (_, true) => Role::Buyer,
+            _ => return Err(Fault::BadToken),
+        };
+        if wanted.is_some_and(|w| w != role) { Err(Fault::BadToken) } else { Ok(Some(role)) }
+    }
+}
+
+/// All rooms of this node.
+pub struct RoomRegistry {
+    rooms: Arc<DashMap<RoomCode, RoomHandle>>,
+    options: RouterOptions,
+    clock: Clock,
+    factory: Arc<dyn PipelineFactory>,
+    places: Arc<Semaphore>,
+    serials: AtomicU64,
+    tasks: TaskTracker,
+    draining: AtomicBool,
+}
+
+impl fmt::Debug for RoomRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoomRegistry").field("rooms", &self.rooms.len()).finish_non_exhaustive()
+    }
+}
+
+impl RoomRegistry {
+    /// No rooms yet. Rooms' actors are spawned on the current tokio runtime.
+    pub fn new(options: RouterOptions, clock: Clock, factory: Arc<dyn PipelineFactory>) -> Self {
+        Self {
+            rooms: Arc::default(),
+            options,
+            clock,
+            factory,
+            places: Arc::new(Semaphore::new(options.max_rooms.min(Semaphore::MAX_PERMITS))),
+            serials: AtomicU64::new(1),
+            tasks: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &RouterOptions {
+        &self.options
+    }
+
+    /// Rooms there are now.
+    pub fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rooms.is_empty()
+    }
+
+    /// Makes a room with a fresh code and tokens.
+    ///
+    /// # Errors
+    /// [`Fault::ServerFull`] when there are too many, [`Fault::ShuttingDown`] while draining.
+    pub fn create(&self) -> Result<Invitation, Fault> {
+        loop {
+            let code = RoomCode::random();
+            // A code that exists is somebody's: draw again. With 10^9 codes this is rare.
+            if let Entry::Vacant(entry) = self.rooms.entry(code.clone()) {
+                let handle = self.spawn(&code)?;
+                let tokens = (*handle.tokens).clone();
+                entry.insert(handle);
+                return Ok(Invitation { room: code, tokens, expires_in: self.options.room.expire_after.as_secs() });
+            }
+        }
+    }
+
+    /// Comes into a room; makes it first where rooms are open and it does not exist.
+    ///
+    /// # Errors
+    /// [`Fault::RoomNotFound`], [`Fault::BadToken`], [`Fault::RoomFull`], [`Fault::RoleTaken`], [`Fault::ServerFull`],
+    /// [`Fault::ShuttingDown`]; [`Fault::Internal`] when the room fails at that very moment.
+    pub async fn join(&self, request: JoinRequest, outbox: Outbox) -> Result<Membership, Fault> {
+        let (mut outbox, mut attempts) = (outbox, 0);
+        loop {
+            let handle = self.find_or_create(&request)?;
+            let role = handle.authorise(&request, self.options.open_rooms)?;
+            let newcomer = Newcomer { role, ..request.newcomer.clone() };
+            let (reply_tx, reply_rx) = oneshot::channel();
+            match handle.commands_tx.send(Command::Join(newcomer, outbox, reply_tx)).await {
+                Ok(()) => {
+                    let (admission, speaker) = reply_rx.await.unwrap_or(Err(Fault::Internal))?;
+                    let super::event::Admission { participant, role, others } = admission;
+                    return Ok(Membership { participant, role, others, speaker, room: handle });
+                }
+                // The room ended between the look-up and now: forget it and look again.
+                Err(mpsc::error::SendError(Command::Join(_, returned, _))) if attempts < 3 => {
+                    self.rooms.remove_if(&request.room, |_, h| h.serial == handle.serial);
+                    (outbox, attempts) = (returned, attempts + 1);
+                }
+                Err(_) => return Err(Fault::Internal),
+            }
+        }
+    }
+
+    fn find_or_create(&self, request: &JoinRequest) -> Result<RoomHandle, Fault> {
+        match self.rooms.entry(request.room.clone()) {
+            Entry::Occupied(entry) => Ok(entry.get().clone()),
+            Entry::Vacant(entry) if self.options.open_rooms && request.token.is_none() => {
+                let handle = self.spawn(&request.room)?;
+                entry.insert(handle.clone());
+                Ok(handle)
+            }
+            Entry::Vacant(_) => Err(Fault::RoomNotFound),
+        }
+    }
+
+    fn spawn(&self, code: &RoomCode) -> Result<RoomHandle, Fault> {
+        if self.draining.load(Ordering::SeqCst) {
+            return Err(Fault::ShuttingDown);
+        }
+        let place = self.places.clone().try_acquire_owned().map_err(|_| Fault::ServerFull)?;
+        let serial = RoomSerial(self.serials.fetch_add(1, Ordering::Relaxed));
+        let tokens = Arc::new(Tokens { merchant: Secret::random(), buyer: Secret::random() });
+        let (task, commands_tx) = RoomTask::new(serial, self.options.room, self.clock, self.factory.clone(), place);
+        let (rooms, code) = (self.rooms.clone(), code.clone());
+        self.tasks.spawn(async move {
+            let _registered = Registered::new(rooms, code, serial);
+            task.run().await;
+        });
+        Ok(RoomHandle { serial, tokens, commands_tx })
+    }
+
+    /// Stops taking anybody in, tells every room to finish the sentence being spoken, and waits until all are over: at most the
+    /// rooms' drain limit and a second.
+    pub async fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        let rooms: Vec<_> = self.rooms.iter().map(|r| r.value().clone()).collect();
+        self.tasks.close();
+        let limit = self.options.room.drain_limit + Duration::from_secs(1);
+        let all = async {
+            for room in rooms {
+                room.command(Command::Drain).await;
+            }
+            self.tasks.wait().await;
+        };
+        if timeout(limit, all).await.is_err() {
+            tracing::warn!(rooms = self.rooms.len(), "rooms did not end within the drain limit");
+        }
+    }
+}
+
+/// Takes the room out of the map however its actor ends, by panic too.
+struct Registered {
+    rooms: Arc<DashMap<RoomCode, RoomHandle>>,
+    code: RoomCode,
+    serial: RoomSerial,
+}
+
+impl Registered {
+    fn new(rooms: Arc<DashMap<RoomCode, RoomHandle>>, code: RoomCode, serial: RoomSerial) -> Self {
+        metrics::gauge!("tongchuan_rooms").increment(1.0);
+        tracing::debug!(room = %serial, "room opened");
+        Self { rooms, code, serial }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.rooms.remove_if(&self.code, |_, handle| handle.serial == self.serial);
+        metrics::gauge!("tongchuan_rooms").decrement(1.0);
+        tracing::debug!(room = %self.serial, "room closed");
+    }
+}

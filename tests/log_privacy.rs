@@ -1,0 +1,62 @@
+//! A conversation at the most verbose log level: none of its words and secrets is in the log.
+//!
+//! Alone in its program: tracing remembers per program which log lines nobody wants, and other tests want none.
+
+mod common;
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use common::{Node, Scripted, hello};
+use tongchuan::{protocol::ErrorCode, router::RouterOptions};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("lock").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_word_and_no_secret_is_logged_at_any_level() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let node = Node::new(RouterOptions::default(), Scripted::default());
+    let invitation = node.rooms.create().expect("a room");
+    let (mut merchant, mut buyer) = (node.connect(), node.connect());
+    let mut first = hello(&invitation.room, "zh", "zh");
+    first.token = Some(invitation.tokens.merchant.clone());
+    first.name = Some("Secretname".into());
+    let mut second = hello(&invitation.room, "en", "en");
+    second.token = Some(invitation.tokens.buyer.clone());
+    let (a, b) = (merchant.join(first).await, buyer.join(second).await);
+    merchant.utter("机密").await;
+    assert_eq!(buyer.speech().await, "en:机密");
+    buyer.utter("confidential").await;
+    assert_eq!(merchant.speech().await, "zh:confidential");
+    buyer.utter("!mt confidential").await;
+    assert_eq!(merchant.error().await, ErrorCode::MtFailed);
+    buyer.text(r#"{"type":"hello","room":"confidential"}"#).await;
+    buyer.binary(b"confidential".to_vec()).await;
+    buyer.error().await;
+    let mut wrong = hello(&invitation.room, "en", "en");
+    wrong.token = Some(tongchuan::privacy::Secret::new("confidential-token"));
+    node.connect().refused(wrong).await;
+    node.rooms.drain().await;
+    let text = String::from_utf8(log.0.lock().expect("lock").clone()).expect("UTF-8");
+    assert!(text.contains("joined") && text.contains("refused"), "the log was captured: {text}");
+    let secrets = [&a.resume, &b.resume, &invitation.tokens.merchant, &invitation.tokens.buyer].map(|s| s.expose());
+    for word in ["机密", "confidential", "Secretname", invitation.room.as_str()].into_iter().chain(secrets) {
+        assert!(!text.contains(word), "the log contains {word:?}");
+    }
+}
