@@ -1,6 +1,8 @@
 //! What goes in and out of a speaker's pipeline and its lanes. The router sees nothing else of the pipeline.
 
 use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{StreamId, UtteranceId},
@@ -9,6 +11,28 @@ use crate::{
     privacy::Redacted,
     time::Millis,
 };
+
+/// Where the time of one caption or one piece of speech went, in milliseconds; a stage that had no part in it is zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct StageTimes {
+    /// Waiting for a model or for the cores.
+    pub queue: u32,
+    /// Opus decoding of the utterance.
+    pub decode: u32,
+    /// Voice activity detection of the utterance.
+    pub vad: u32,
+    /// From the end of the last word until the utterance was known to be over.
+    pub endpoint: u32,
+    /// Recognition.
+    pub asr: u32,
+    /// Translation.
+    pub mt: u32,
+    /// Synthesis of the first clause.
+    pub tts: u32,
+    /// Opus encoding of the first clause.
+    pub encode: u32,
+}
 
 /// One uplink Opus packet as the client numbered it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +87,10 @@ pub enum SpeakerEvent {
         committed: Redacted,
         /// Tail that may still change; replaces the previous tail.
         pending: Redacted,
+        /// When the last of the committed words ended, on the server's clock; none when nothing was committed.
+        speech_end: Option<Millis>,
+        /// What it took.
+        times: StageTimes,
     },
     /// The utterance is complete: no more words follow.
     UtteranceEnded {
@@ -117,13 +145,17 @@ pub enum LaneEvent {
         committed: Redacted,
         /// True when the translation of this utterance is complete.
         last: bool,
+        /// What it took.
+        times: StageTimes,
     },
     /// Speech of an utterance begins: packets of `stream` follow.
     SpeechStarted {
         /// Which utterance.
         utterance: UtteranceId,
-        /// Number of its audio stream within this lane's speaker.
+        /// Number of its audio stream within this lane.
         stream: StreamId,
+        /// What its first clause took.
+        times: StageTimes,
     },
     /// One 20 ms Opus packet (24 kHz mono source).
     Packet {

@@ -1,0 +1,371 @@
+//! One speaker's words into one language: committed text in, captions and paced speech out.
+//!
+//! Two tasks. The first translates and synthesises, one segment after the other; the first clause is spoken while the rest of its
+//! sentence is still being translated. Computing is faster than talking, so nothing is gained by doing more at once. The second plays: it sends packets at the pace they are
+//! heard, a little ahead. Between them a bounded channel, so a long speech waits in text, not in memory. Used by the room's actor
+//! through [`super::Pipelines`].
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    event::{LaneEvent, LaneInput, StageTimes},
+    segments::Segments,
+    stages::Stages,
+    task::{Outlet, millis},
+};
+use crate::{
+    audio::opus::Encoder,
+    ids::{StreamId, UtteranceId},
+    inference::{JobError, Priority, worker::Done},
+    language::{Language, Voice},
+    mt::MtJob,
+    privacy::Redacted,
+    time::{Clock, Millis, SampleRate},
+    tts::{
+        Speech, TtsJob,
+        clauses::{self, ClauseSplitter},
+    },
+};
+
+/// Packets computed but not yet due: 30 s of speech, about 100 KiB. Then synthesis waits for playback.
+const PLAY_QUEUE: usize = 1500;
+
+/// How far playback runs ahead of the listener's ear: covers a Wi-Fi hiccup without making an interruption late.
+const LEAD: Duration = Duration::from_millis(400);
+
+/// One Opus packet.
+const PACKET: Duration = Duration::from_millis(20);
+
+/// Silence between two clauses of a sentence: the synthesiser trims its own.
+pub const CLAUSE_PAUSE: Duration = Duration::from_millis(90);
+/// Silence after a sentence.
+const SENTENCE_PAUSE: Duration = Duration::from_millis(220);
+
+/// Sentences of the same utterance that the next one is translated with. One is enough for pronouns and costs few prompt tokens.
+const HISTORY: usize = 1;
+
+/// How to open a lane.
+#[derive(Debug)]
+pub struct LaneOptions {
+    /// Into which language.
+    pub language: Language,
+    /// Whose voice.
+    pub voice: Voice,
+    /// The process's clock.
+    pub clock: Clock,
+}
+
+/// Starts a lane. It finishes what is queued after [`LaneInput::Finish`], and ends at once when `input_rx`'s senders are gone.
+pub fn open<K>(
+    stages: Stages,
+    options: LaneOptions,
+    key: K,
+    input_rx: mpsc::Receiver<LaneInput>,
+    events_tx: mpsc::Sender<(K, LaneEvent)>,
+) where
+    K: Copy + Send + Sync + 'static,
+{
+    let (play_tx, play_rx) = mpsc::channel(PLAY_QUEUE);
+    let events = Arc::new(Outlet::new(key, events_tx));
+    let player = tokio::spawn(play(play_rx, events.clone(), options.clock));
+    let lane = Lane {
+        stages,
+        language: options.language,
+        voice: options.voice,
+        events: events.clone(),
+        play_tx,
+        next_stream: 0,
+        current: None,
+    };
+    tokio::spawn(async move {
+        if lane.run(input_rx).await == Ending::Dropped {
+            player.abort();
+            return;
+        }
+        // `run` dropped its sender: the player ends when everything was heard.
+        let _ = player.await;
+        events.send(LaneEvent::Finished).await;
+    });
+}
+
+/// How a lane came to its end.
+#[derive(Debug, PartialEq, Eq)]
+enum Ending {
+    /// It was told to finish.
+    Finished,
+    /// Nobody wants to hear it any more.
+    Dropped,
+}
+
+struct Lane<K> {
+    stages: Stages,
+    language: Language,
+    voice: Voice,
+    events: Arc<Outlet<K, LaneEvent>>,
+    play_tx: mpsc::Sender<Play>,
+    next_stream: u16,
+    current: Option<Current>,
+}
+
+/// The utterance that is being interpreted.
+struct Current {
+    utterance: UtteranceId,
+    from: Language,
+    segments: Segments,
+    history: VecDeque<(Redacted, Redacted)>,
+    speech_end: Option<Millis>,
+    /// What stands between the last segment's translation and the next one's.
+    lead: &'static str,
+    /// Encodes its audio stream, once there is one.
+    speaking: Option<Encoder>,
+}
+
+/// What the player is told.
+enum Play {
+    Start { utterance: UtteranceId, stream: StreamId, times: StageTimes, speech_end: Option<Millis> },
+    Packet(Bytes),
+    End,
+}
+
+impl<K: Copy> Lane<K> {
+    async fn run(mut self, mut input_rx: mpsc::Receiver<LaneInput>) -> Ending {
+        while let Some(input) = input_rx.recv().await {
+            match input {
+                LaneInput::Text { utterance, from, text, last, speech_end } => {
+                    self.on_text(utterance, from, text, last, speech_end).await;
+                }
+                LaneInput::Voice(voice) => self.voice = voice,
+                LaneInput::Finish => {
+                    self.end_utterance().await;
+                    return Ending::Finished;
+                }
+            }
+        }
+        Ending::Dropped
+    }
+
+    async fn on_text(&mut self, utterance: UtteranceId, from: Language, text: Redacted, last: bool, speech_end: Option<Millis>) {
+        if self.current.as_ref().is_none_or(|current| current.utterance != utterance) {
+            self.end_utterance().await;
+            self.current = Some(Current {
+                utterance,
+                from,
+                segments: Segments::default(),
+                history: VecDeque::new(),
+                speech_end: None,
+                lead: "",
+                speaking: None,
+            });
+        }
+        let Some(current) = &mut self.current else { return };
+        current.segments.push(text.expose());
+        current.speech_end = speech_end.or(current.speech_end);
+        loop {
+            let Some(current) = &mut self.current else { return };
+            let next = current.segments.next(from);
+            let (segment, is_last) = match next {
+                Some(segment) => (Some(segment), false),
+                None if last => (current.segments.finish(), true),
+                None => return,
+            };
+            match segment {
+                Some(segment) => {
+                    if let Err(error) = self.interpret(segment.into(), is_last).await {
+                        tracing::debug!(%utterance, %error, "a segment was not interpreted");
+                        self.events.send(LaneEvent::Failed { utterance, error }).await;
+                    }
+                }
+                // The last sentence was already interpreted: only its end is news.
+                None => {
+                    let (committed, times) = (Redacted::default(), StageTimes::default());
+                    self.events.send(LaneEvent::Translated { utterance, committed, last: true, times }).await;
+                }
+            }
+            if is_last {
+                self.end_utterance().await;
+                return;
+            }
+        }
+    }
+
+    /// Translates and speaks one segment. Its first clauses are spoken as soon as the translation has got past them.
+    async fn interpret(&mut self, segment: Redacted, last: bool) -> Result<(), JobError> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let (running_tx, mut running_rx) = watch::channel(Redacted::default());
+        let job = MtJob {
+            history: current.history.iter().cloned().collect(),
+            running: Some(running_tx),
+            ..MtJob::new(current.from, self.language, segment.clone())
+        };
+        let began = tokio::time::Instant::now();
+        let pending = self.stages.mt.submit(job, Priority::Mt, self.stages.options.deadlines.mt())?.output();
+        tokio::pin!(pending);
+        let mut splitter = ClauseSplitter::new(self.language);
+        // What the splitter was given, and how much of it was spoken.
+        let (mut seen, mut used) = (String::new(), 0);
+        let translated = loop {
+            tokio::select! {
+                biased;
+                translated = &mut pending => break translated?,
+                Ok(()) = running_rx.changed() => {
+                    let running = running_rx.borrow_and_update().clone().into_inner();
+                    // Another try began: nothing more is spoken before it is complete.
+                    let Some(more) = running.strip_prefix(seen.as_str()) else { continue };
+                    let clauses = splitter.push(more);
+                    seen = running;
+                    for clause in clauses {
+                        let times = StageTimes { mt: millis(began.elapsed()), ..StageTimes::default() };
+                        used += clause.len();
+                        self.show(&clause, false, times).await;
+                        self.speak(&[clause]).await?;
+                    }
+                }
+            }
+        };
+        let target = translated.output.text;
+        let rest = seen.get(..used).and_then(|spoken| target.expose().strip_prefix(spoken));
+        let Some(rest) = rest.map(str::to_owned) else {
+            return Err(JobError::failed("mt", "the translation changed after its beginning was spoken"));
+        };
+        let times = StageTimes { mt: millis(translated.ran), queue: millis(translated.queued), ..StageTimes::default() };
+        self.show(&rest, last, times).await;
+        if let Some(current) = &mut self.current {
+            current.lead = if self.language.is_unspaced() { "" } else { " " };
+            current.history.push_back((segment, target));
+            if current.history.len() > HISTORY {
+                current.history.pop_front();
+            }
+        }
+        let clauses = if used == 0 { clauses::split(self.language, &rest) } else { clauses::split_rest(self.language, &rest) };
+        self.speak(&clauses).await
+    }
+
+    /// Captions a piece of the translation.
+    async fn show(&mut self, text: &str, last: bool, times: StageTimes) {
+        let Some(current) = &mut self.current else { return };
+        let lead = if text.is_empty() { "" } else { std::mem::take(&mut current.lead) };
+        let committed = format!("{lead}{text}").into();
+        self.events.send(LaneEvent::Translated { utterance: current.utterance, committed, last, times }).await;
+    }
+
+    /// Speaks clauses, each while the one before is heard.
+    async fn speak(&mut self, clauses: &[String]) -> Result<(), JobError> {
+        for clause in clauses {
+            let first = self.current.as_ref().is_none_or(|current| current.speaking.is_none());
+            let job = TtsJob { language: self.language, voice: self.voice, text: clause.as_str().into(), speed: 1.0, first };
+            let priority = if first { Priority::FirstClause } else { Priority::Clause };
+            let spoken = self.stages.tts.submit(job, priority, self.stages.options.deadlines.tts())?.output().await?;
+            if !spoken.output.samples.is_empty() {
+                let ends = clause.trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '।', '؟']);
+                self.enqueue(spoken, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes a clause and hands it to the player.
+    async fn enqueue(&mut self, spoken: Done<Speech>, pause: Duration) -> Result<(), JobError> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let (start, mut encoder) = match current.speaking.take() {
+            Some(encoder) => (None, encoder),
+            None => {
+                let stream = StreamId(self.next_stream);
+                self.next_stream = self.next_stream.wrapping_add(1);
+                let encoder = Encoder::new(&self.stages.options.encoder).map_err(|error| JobError::failed("encode", error))?;
+                (Some(stream), encoder)
+            }
+        };
+        let Done { output: Speech { mut samples }, queued, ran } = spoken;
+        let silence = SampleRate::TTS.samples(pause);
+        samples.resize(samples.len() + silence, 0.0);
+        let began = Instant::now();
+        // 3 s of speech take about 15 ms to encode: too long for a thread that serves sockets.
+        let encoded = tokio::task::spawn_blocking(move || {
+            let mut packets = Vec::new();
+            encoder.push(&samples, |packet| packets.push(Bytes::copy_from_slice(packet)));
+            (encoder, packets)
+        });
+        let Ok((encoder, packets)) = encoded.await else { return Err(JobError::failed("encode", "it panicked")) };
+        let encode = began.elapsed();
+        metrics::histogram!("tongchuan_stage_seconds", "stage" => "encode").record(encode.as_secs_f64());
+        current.speaking = Some(encoder);
+        if let Some(stream) = start {
+            let times = StageTimes { queue: millis(queued), tts: millis(ran), encode: millis(encode), ..StageTimes::default() };
+            let start = Play::Start { utterance: current.utterance, stream, times, speech_end: current.speech_end };
+            let _ = self.play_tx.send(start).await;
+        }
+        for packet in packets {
+            let _ = self.play_tx.send(Play::Packet(packet)).await;
+        }
+        Ok(())
+    }
+
+    /// Closes the audio stream of the utterance, if it had one.
+    async fn end_utterance(&mut self) {
+        let Some(Current { speaking: Some(mut encoder), .. }) = self.current.take() else { return };
+        let mut tail = Vec::new();
+        encoder.flush(|packet| tail.push(Bytes::copy_from_slice(packet)));
+        for packet in tail {
+            let _ = self.play_tx.send(Play::Packet(packet)).await;
+        }
+        let _ = self.play_tx.send(Play::End).await;
+    }
+}
+
+/// Sends packets at the pace they are heard, [`LEAD`] ahead of it.
+async fn play<K: Copy>(mut play_rx: mpsc::Receiver<Play>, events: Arc<Outlet<K, LaneEvent>>, clock: Clock) {
+    // When the listener has heard everything that was sent.
+    let mut heard = tokio::time::Instant::now();
+    let mut open: Option<(UtteranceId, StreamId, u32)> = None;
+    // The last packet of a stream is marked, so each waits until it is known whether another follows.
+    let mut held: Option<Bytes> = None;
+    while let Some(item) = play_rx.recv().await {
+        match item {
+            Play::Start { utterance, stream, times, speech_end } => {
+                if let Some(speech_end) = speech_end {
+                    let lag = clock.now().since(speech_end);
+                    metrics::histogram!("tongchuan_first_audio_seconds").record(lag.as_secs_f64());
+                }
+                open = Some((utterance, stream, 0));
+                events.send(LaneEvent::SpeechStarted { utterance, stream, times }).await;
+            }
+            Play::Packet(packet) => {
+                if let (Some((_, stream, sequence)), Some(payload)) = (&mut open, held.replace(packet)) {
+                    send(&events, &mut heard, *stream, sequence, false, payload).await;
+                }
+            }
+            Play::End => {
+                if let Some((utterance, stream, mut sequence)) = open.take() {
+                    if let Some(payload) = held.take() {
+                        send(&events, &mut heard, stream, &mut sequence, true, payload).await;
+                    }
+                    events.send(LaneEvent::SpeechEnded { utterance, stream }).await;
+                }
+            }
+        }
+    }
+}
+
+async fn send<K: Copy>(
+    events: &Outlet<K, LaneEvent>,
+    heard: &mut tokio::time::Instant,
+    stream: StreamId,
+    sequence: &mut u32,
+    last: bool,
+    payload: Bytes,
+) {
+    let now = tokio::time::Instant::now();
+    *heard = (*heard).max(now);
+    tokio::time::sleep_until(*heard - LEAD.min(heard.duration_since(now))).await;
+    *heard += PACKET;
+    let packet = LaneEvent::Packet { stream, sequence: *sequence, first: *sequence == 0, last, payload };
+    *sequence += 1;
+    events.send(packet).await;
+}

@@ -1,0 +1,379 @@
+//! One participant's microphone: Opus packets in, recognised words out.
+//!
+//! The actor around the pure parts: [`Depacketiser`] makes an unbroken stream, the VAD judges it window by window, [`Segmenter`]
+//! finds utterances, [`Policy`] decides what to recognise when. It never waits for a model: answers come back as events of its
+//! loop. Started by [`super::Pipelines`], told things by the room and by the session's socket.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{
+    event::{SpeakerEvent, SpeakerInput, StageTimes, UplinkPacket},
+    policy::{Answer, Output, Policy},
+    stages::Stages,
+    task::{Outlet, millis},
+};
+use crate::{
+    asr::{AsrJob, Hypothesis},
+    audio::{opus::OpusError, uplink::Depacketiser},
+    inference::{
+        JobError, Priority,
+        worker::{Done, Pending},
+    },
+    language::{Language, Spoken},
+    mt::MtJob,
+    time::{Clock, Millis, SampleRate},
+    vad::{VadJob, VadOutput, VadState, WINDOW, segmenter::Segmenter},
+};
+
+/// Sound that may wait for the VAD; more is dropped and counted. The VAD needs 0.1 ms per window, so this is a machine in trouble.
+const MAX_UNJUDGED: Duration = Duration::from_secs(3);
+
+/// A client that announced silence sends no packets: after this long without one, silence is assumed, in real time.
+const SILENCE_AFTER_LAST: Duration = Duration::from_millis(60);
+
+/// A client that announced nothing may be on a bad network: its sentence is not cut at the first hiccup.
+const SILENCE_AFTER_GAP: Duration = Duration::from_secs(1);
+
+/// One VAD window of silence at a time.
+const SILENCE_STEP: Duration = Duration::from_millis(32);
+
+/// A direction that is not ready by then was needed long ago.
+const PREPARE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Starts a speaker's task. It finishes what was said after [`SpeakerInput::Finish`], and ends at once when `input_rx`'s senders
+/// are gone.
+///
+/// # Errors
+/// When no Opus decoder can be made.
+pub fn start<K>(
+    stages: Stages,
+    clock: Clock,
+    spoken: Spoken,
+    key: K,
+    input_rx: mpsc::Receiver<SpeakerInput>,
+    events_tx: mpsc::Sender<(K, SpeakerEvent)>,
+) -> Result<(), OpusError>
+where
+    K: Copy + Send + Sync + 'static,
+{
+    let segmenter = Segmenter::new(&stages.options.segmenter);
+    let speaker = Speaker {
+        stages,
+        clock,
+        spoken,
+        candidates: Vec::new(),
+        prepared: HashSet::new(),
+        floor: None,
+        outlet: Outlet::new(key, events_tx),
+        depacketiser: Depacketiser::new()?,
+        unjudged: Vec::new(),
+        received: 0,
+        received_at: clock.now(),
+        vad_state: VadState::default(),
+        segmenter,
+        policy: Policy::default(),
+        asr: FuturesUnordered::new(),
+        cancels: HashMap::new(),
+        tally: StageTimes::default(),
+        decoding: Duration::ZERO,
+        silence_at: None,
+        dropped: 0,
+        flushing: false,
+        finishing: false,
+    };
+    tokio::spawn(speaker.run(input_rx));
+    Ok(())
+}
+
+type AsrAnswer = (u64, Option<Result<Done<Hypothesis>, JobError>>);
+type VadAnswer = (Vec<f32>, Result<Done<VadOutput>, JobError>);
+
+struct Speaker<K> {
+    stages: Stages,
+    clock: Clock,
+    spoken: Spoken,
+    candidates: Vec<Language>,
+    /// Directions that the translator was asked to get ready for.
+    prepared: HashSet<(Language, Language)>,
+    /// Push-to-talk: whether the button is held; `None` is an open microphone.
+    floor: Option<bool>,
+    outlet: Outlet<K, SpeakerEvent>,
+    depacketiser: Depacketiser,
+    /// Samples the VAD has not seen yet.
+    unjudged: Vec<f32>,
+    /// Samples received in all, and when the last of them was.
+    received: u64,
+    received_at: Millis,
+    vad_state: VadState,
+    segmenter: Segmenter,
+    policy: Policy,
+    asr: FuturesUnordered<BoxFuture<'static, AsrAnswer>>,
+    /// Dropping a request's sender abandons it.
+    cancels: HashMap<u64, tokio::sync::oneshot::Sender<()>>,
+    /// What the current utterance took so far.
+    tally: StageTimes,
+    /// Opus decoding of the current utterance: microseconds per packet, so not rounded before the sum.
+    decoding: Duration,
+    /// When to assume silence if no packet comes.
+    silence_at: Option<Instant>,
+    dropped: u64,
+    /// End the utterance when everything received is judged.
+    flushing: bool,
+    finishing: bool,
+}
+
+impl<K: Copy> Speaker<K> {
+    async fn run(mut self, mut input_rx: mpsc::Receiver<SpeakerInput>) {
+        let mut vad: Option<BoxFuture<'static, VadAnswer>> = None;
+        loop {
+            if vad.is_none() {
+                vad = self.judge();
+            }
+            if vad.is_none() && std::mem::take(&mut self.flushing) {
+                self.segmenter.force_end();
+                self.on_segments().await;
+            }
+            if self.finishing && vad.is_none() && self.policy.is_idle() {
+                self.outlet.send(SpeakerEvent::Finished).await;
+                return;
+            }
+            let silence_at = self.silence_at.filter(|_| self.segmenter.is_speaking());
+            tokio::select! {
+                input = input_rx.recv(), if !self.finishing => match input {
+                    Some(input) => self.on_input(input).await,
+                    None => return,
+                },
+                answer = async { vad.as_mut().expect("guarded").await }, if vad.is_some() => {
+                    vad = None;
+                    self.on_judged(answer).await;
+                }
+                Some((request, result)) = self.asr.next(), if !self.asr.is_empty() => self.on_decoded(request, result).await,
+                () = async { tokio::time::sleep_until(silence_at.expect("guarded")).await }, if silence_at.is_some() => {
+                    self.on_silence();
+                }
+            }
+        }
+    }
+
+    async fn on_input(&mut self, input: SpeakerInput) {
+        match input {
+            SpeakerInput::Packet(packet) => self.on_packet(&packet).await,
+            SpeakerInput::Language(spoken) => {
+                self.spoken = spoken;
+                self.prepare();
+            }
+            SpeakerInput::Candidates(candidates) => {
+                self.candidates = candidates;
+                self.prepare();
+            }
+            SpeakerInput::Floor(floor) => {
+                self.flushing |= self.floor == Some(true) && floor != Some(true);
+                self.floor = floor;
+            }
+            SpeakerInput::Finish => {
+                self.flushing = true;
+                self.finishing = true;
+            }
+        }
+    }
+
+    /// Lets the translator get ready for the directions that this speaker's words will probably take, before the first is said.
+    fn prepare(&mut self) {
+        let Some(from) = self.spoken.fixed() else { return };
+        for to in self.candidates.iter().copied().filter(|to| *to != from) {
+            if self.prepared.insert((from, to)) {
+                // Least urgent of all. A full queue means that the machine has better things to do.
+                let pending = self.stages.mt.submit(MtJob::prepare(from, to), Priority::PartialAsr, PREPARE_LIMIT);
+                if let Ok(pending) = pending {
+                    tokio::spawn(pending.output());
+                }
+            }
+        }
+    }
+
+    async fn on_packet(&mut self, packet: &UplinkPacket) {
+        let began = Instant::now();
+        let before = self.unjudged.len();
+        self.depacketiser.push(packet.sequence, &packet.payload, &mut self.unjudged);
+        let took = began.elapsed();
+        metrics::histogram!("tongchuan_stage_seconds", "stage" => "decode").record(took.as_secs_f64());
+        self.decoding += took;
+        self.received += (self.unjudged.len() - before) as u64;
+        self.received_at = self.clock.now();
+        let patience = if packet.last || packet.silence { SILENCE_AFTER_LAST } else { SILENCE_AFTER_GAP };
+        self.silence_at = Some(Instant::now() + patience);
+        if self.floor == Some(false) {
+            // Push-to-talk and the button is up: heard for the decoder's sake, not listened to.
+            self.skip(self.unjudged.len() - before);
+        }
+        let limit = SampleRate::ASR.samples(MAX_UNJUDGED);
+        if self.unjudged.len() > limit {
+            let excess = self.unjudged.len() - limit;
+            self.unjudged.drain(..excess);
+            self.dropped += 1;
+            metrics::counter!("tongchuan_media_dropped_total", "where" => "vad").increment(1);
+            if self.dropped.is_multiple_of(50) {
+                self.outlet.send(SpeakerEvent::Dropped(std::mem::take(&mut self.dropped))).await;
+            }
+        }
+    }
+
+    /// Removes the latest `samples`, as if they had never come.
+    fn skip(&mut self, samples: usize) {
+        self.unjudged.truncate(self.unjudged.len().saturating_sub(samples));
+        self.received = self.received.saturating_sub(samples as u64);
+    }
+
+    /// No packet came: the client is silent or gone. The utterance must come to its end all the same.
+    fn on_silence(&mut self) {
+        self.unjudged.resize(self.unjudged.len() + WINDOW, 0.0);
+        self.received += WINDOW as u64;
+        self.received_at = self.clock.now();
+        self.silence_at = Some(Instant::now() + SILENCE_STEP);
+    }
+
+    /// Hands all whole windows to the VAD.
+    fn judge(&mut self) -> Option<BoxFuture<'static, VadAnswer>> {
+        let whole = self.unjudged.len() / WINDOW * WINDOW;
+        if whole == 0 {
+            return None;
+        }
+        let samples: Vec<f32> = self.unjudged.drain(..whole).collect();
+        let job = VadJob { samples: samples.clone(), state: std::mem::take(&mut self.vad_state) };
+        let pending = self.stages.vad.submit(job, Priority::FinalAsr, self.stages.options.deadlines.vad());
+        Some(Box::pin(async move {
+            let answer = match pending {
+                Ok(pending) => pending.output().await,
+                Err(error) => Err(error),
+            };
+            (samples, answer)
+        }))
+    }
+
+    async fn on_judged(&mut self, (samples, answer): VadAnswer) {
+        match answer {
+            Ok(Done { output, queued, ran }) => {
+                self.vad_state = output.state;
+                self.tally.vad += millis(ran);
+                self.tally.queue += millis(queued);
+                for (window, probability) in samples.chunks_exact(WINDOW).zip(output.probabilities) {
+                    self.segmenter.push(window, probability);
+                }
+                self.on_segments().await;
+            }
+            Err(error) => {
+                // Without probabilities nothing is known of these windows: they count as silence, and the detector starts afresh.
+                self.vad_state = VadState::default();
+                for window in samples.chunks_exact(WINDOW) {
+                    self.segmenter.push(window, 0.0);
+                }
+                self.outlet.send(SpeakerEvent::Failed { utterance: None, error }).await;
+                self.on_segments().await;
+            }
+        }
+    }
+
+    async fn on_segments(&mut self) {
+        while let Some(event) = self.segmenter.poll_event() {
+            self.policy.on_segment(event);
+        }
+        self.on_outputs().await;
+    }
+
+    async fn on_decoded(&mut self, request: u64, result: Option<Result<Done<Hypothesis>, JobError>>) {
+        self.cancels.remove(&request);
+        let Some(result) = result else { return };
+        let answer = result.map(|done| Answer { hypothesis: done.output, queued: millis(done.queued), ran: millis(done.ran) });
+        self.policy.on_decoded(request, answer);
+        self.on_outputs().await;
+    }
+
+    async fn on_outputs(&mut self) {
+        while let Some(output) = self.policy.poll_output() {
+            match output {
+                Output::Started { utterance, at } => {
+                    self.tally = StageTimes::default();
+                    self.decoding = Duration::ZERO;
+                    self.outlet.send(SpeakerEvent::UtteranceStarted { utterance, at: self.when(at) }).await;
+                }
+                Output::Decode { request, samples } => self.decode(request, samples),
+                Output::Abandon { request } => drop(self.cancels.remove(&request)),
+                Output::Committed { utterance, speech_end, result } => self.on_committed(utterance, speech_end, result).await,
+            }
+        }
+    }
+
+    async fn on_committed(&mut self, utterance: u64, speech_end: u64, result: Result<Answer, JobError>) {
+        let speech_end = self.when(speech_end);
+        let event = match result {
+            Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
+            Ok(Answer { hypothesis, queued, ran }) => {
+                let after = self.clock.now().since(speech_end);
+                metrics::histogram!("tongchuan_endpoint_seconds").record(after.as_secs_f64());
+                if !hypothesis.text.is_blank() {
+                    let times = StageTimes {
+                        decode: millis(self.decoding),
+                        asr: ran,
+                        queue: self.tally.queue + queued,
+                        endpoint: millis(after),
+                        ..self.tally
+                    };
+                    let (language, committed) = (hypothesis.language, hypothesis.text);
+                    let pending = String::new().into();
+                    self.outlet
+                        .send(SpeakerEvent::Recognised {
+                            utterance,
+                            language,
+                            committed,
+                            pending,
+                            speech_end: Some(speech_end),
+                            times,
+                        })
+                        .await;
+                }
+                SpeakerEvent::UtteranceEnded { utterance, speech_end }
+            }
+        };
+        self.outlet.send(event).await;
+    }
+
+    fn decode(&mut self, request: u64, samples: std::sync::Arc<[f32]>) {
+        let job = AsrJob {
+            samples,
+            language: self.spoken,
+            candidates: self.candidates.clone(),
+            prompt: None,
+            // A guess that turns out right is final: it is decoded as well as it can be.
+            partial: false,
+        };
+        let pending: Result<Pending<Hypothesis>, JobError> =
+            self.stages.asr.submit(job, Priority::FinalAsr, self.stages.options.deadlines.asr());
+        let (cancel_tx, cancel_rx) = tokio::sync::oneshot::channel::<()>();
+        self.cancels.insert(request, cancel_tx);
+        self.asr.push(Box::pin(async move {
+            let answer = async {
+                match pending {
+                    Ok(pending) => pending.output().await,
+                    Err(error) => Err(error),
+                }
+            };
+            tokio::select! {
+                answer = answer => (request, Some(answer)),
+                // Dropping the pending answer cancels the job.
+                _ = cancel_rx => (request, None),
+            }
+        }));
+    }
+
+    /// When the sample at `position` was spoken, on the server's clock: received is as near as a server can know.
+    fn when(&self, position: u64) -> Millis {
+        let ago = self.received.saturating_sub(position);
+        self.received_at - SampleRate::ASR.duration(usize::try_from(ago).unwrap_or(usize::MAX))
+    }
+}

@@ -1,0 +1,260 @@
+//! Speaker and lane with scripted stages in virtual time: order, pacing, failures. No weights and no waiting.
+
+use std::{f32::consts::TAU, time::Duration};
+
+use bytes::Bytes;
+use tokio::{sync::mpsc, time::Instant};
+use tongchuan::{
+    audio::opus::{Encoder, EncoderOptions},
+    fake::{self, FakeOptions},
+    ids::{StreamId, UtteranceId},
+    inference::JobError,
+    language::{Language, Spoken, Voice},
+    pipeline::{
+        event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, UplinkPacket},
+        lane, speaker,
+    },
+    time::{Clock, Millis, SampleRate},
+};
+
+const PACKET: Duration = Duration::from_millis(20);
+
+/// A phone: turns sound and silence into paced packets.
+struct Phone {
+    input_tx: mpsc::Sender<SpeakerInput>,
+    encoder: Encoder,
+    sequence: u32,
+}
+
+impl Phone {
+    fn new(input_tx: mpsc::Sender<SpeakerInput>) -> Self {
+        let encoder = Encoder::new(&EncoderOptions { rate: SampleRate::ASR, ..EncoderOptions::default() }).unwrap();
+        Self { input_tx, encoder, sequence: 0 }
+    }
+
+    async fn send(&mut self, milliseconds: usize, amplitude: f32) {
+        let samples: Vec<f32> = (0..milliseconds * 16).map(|n| (n as f32 * 300.0 * TAU / 16_000.0).sin() * amplitude).collect();
+        let mut packets = Vec::new();
+        self.encoder.push(&samples, |packet| packets.push(Bytes::copy_from_slice(packet)));
+        for payload in packets {
+            let packet = UplinkPacket {
+                sequence: self.sequence,
+                timestamp: self.sequence.wrapping_mul(960),
+                first: false,
+                last: false,
+                silence: false,
+                payload,
+            };
+            self.sequence += 1;
+            self.input_tx.send(SpeakerInput::Packet(packet)).await.unwrap();
+            tokio::time::sleep(PACKET).await;
+        }
+    }
+
+    async fn say(&mut self, milliseconds: usize) {
+        self.send(milliseconds, 0.3).await;
+    }
+
+    async fn pause(&mut self, milliseconds: usize) {
+        self.send(milliseconds, 0.0).await;
+    }
+}
+
+fn start_speaker(options: FakeOptions) -> (Phone, mpsc::Receiver<(u8, SpeakerEvent)>) {
+    let (input_tx, input_rx) = mpsc::channel(64);
+    let (events_tx, events_rx) = mpsc::channel(64);
+    speaker::start(fake::stages(options), Clock::start(), Spoken::Fixed(Language::ZH), 7, input_rx, events_tx).unwrap();
+    (Phone::new(input_tx), events_rx)
+}
+
+fn start_lane(options: FakeOptions) -> (mpsc::Sender<LaneInput>, mpsc::Receiver<(u8, LaneEvent)>) {
+    let (input_tx, input_rx) = mpsc::channel(16);
+    let (events_tx, events_rx) = mpsc::channel(64);
+    let lane_options = lane::LaneOptions { language: Language::EN, voice: Voice::Female, clock: Clock::start() };
+    lane::open(fake::stages(options), lane_options, 7, input_rx, events_tx);
+    (input_tx, events_rx)
+}
+
+async fn drain<E>(mut events_rx: mpsc::Receiver<(u8, E)>) -> Vec<E> {
+    let mut events = Vec::new();
+    while let Some((key, event)) = events_rx.recv().await {
+        assert_eq!(key, 7);
+        events.push(event);
+    }
+    events
+}
+
+fn text(utterance: u64, text: &str, last: bool) -> LaneInput {
+    LaneInput::Text {
+        utterance: UtteranceId(utterance),
+        from: Language::ZH,
+        text: text.into(),
+        last,
+        speech_end: Some(Millis(0)),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn utterances_are_recognised_in_order_and_finished_before_the_end() {
+    let (mut phone, events_rx) = start_speaker(FakeOptions::default());
+    let events = tokio::spawn(drain(events_rx));
+    phone.pause(300).await;
+    phone.say(2000).await;
+    phone.pause(1000).await;
+    phone.say(1000).await;
+    // Still speaking: `Finish` ends the utterance, and its words are not lost.
+    phone.input_tx.send(SpeakerInput::Finish).await.unwrap();
+    let events = events.await.unwrap();
+    let kinds: Vec<String> = events
+        .iter()
+        .map(|event| match event {
+            SpeakerEvent::UtteranceStarted { utterance, .. } => format!("start {utterance}"),
+            SpeakerEvent::Recognised { utterance, .. } => format!("words {utterance}"),
+            SpeakerEvent::UtteranceEnded { utterance, .. } => format!("end {utterance}"),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(kinds, ["start 0", "words 0", "end 0", "start 1", "words 1", "end 1", "Finished"]);
+    let Some(SpeakerEvent::UtteranceEnded { speech_end, .. }) = events.get(2) else { panic!("{events:?}") };
+    // 300 ms of silence, 2 s of speech; a window (32 ms), the codec's delay and a packet of uncertainty.
+    assert!(speech_end.0.abs_diff(2300) < 100, "the words ended at 2300 ms, not at {speech_end}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_nothing_in_silence_is_understood_all_the_same() {
+    let (mut phone, mut events_rx) = start_speaker(FakeOptions::default());
+    phone.say(1500).await;
+    let ended = async {
+        while let Some((_, event)) = events_rx.recv().await {
+            if matches!(event, SpeakerEvent::UtteranceEnded { .. }) {
+                return;
+            }
+        }
+        panic!("the speaker's task ended");
+    };
+    tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the utterance ends without another packet");
+}
+
+#[tokio::test(start_paused = true)]
+async fn push_to_talk_hears_only_while_the_button_is_held() {
+    let (mut phone, events_rx) = start_speaker(FakeOptions::default());
+    let events = tokio::spawn(drain(events_rx));
+    phone.input_tx.send(SpeakerInput::Floor(Some(false))).await.unwrap();
+    phone.say(1500).await;
+    phone.input_tx.send(SpeakerInput::Floor(Some(true))).await.unwrap();
+    phone.say(1500).await;
+    phone.input_tx.send(SpeakerInput::Floor(Some(false))).await.unwrap();
+    phone.say(1500).await;
+    phone.input_tx.send(SpeakerInput::Finish).await.unwrap();
+    let events = events.await.unwrap();
+    let words: Vec<_> = events
+        .iter()
+        .filter_map(|e| match e {
+            SpeakerEvent::Recognised { committed, .. } => Some(committed.expose()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(words.len(), 1, "{events:?}");
+    let seconds: f32 = words[0].split(' ').nth(1).unwrap().parse().unwrap();
+    assert!((1.3..=1.7).contains(&seconds), "heard {seconds} s of the 1.5 s while the button was held");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recogniser_that_fails_or_hangs_costs_one_utterance() {
+    for (options, expected) in [
+        (FakeOptions { fail: Some(("asr", 0)), ..FakeOptions::default() }, JobError::failed("asr", "scripted")),
+        (FakeOptions { hang: Some(("asr", 0)), ..FakeOptions::default() }, JobError::DeadlinePassed("asr")),
+    ] {
+        let deadline = options.pipeline.deadlines.asr();
+        let (mut phone, events_rx) = start_speaker(options);
+        let events = tokio::spawn(drain(events_rx));
+        phone.say(1000).await;
+        phone.pause(1000).await;
+        tokio::time::sleep(deadline).await;
+        phone.say(1000).await;
+        phone.pause(1000).await;
+        phone.input_tx.send(SpeakerInput::Finish).await.unwrap();
+        let events = events.await.unwrap();
+        let failed = SpeakerEvent::Failed { utterance: Some(0), error: expected };
+        // A recognition that failed early, on the guess that the utterance was over, is tried again at its end.
+        let retried = events.iter().any(|e| matches!(e, SpeakerEvent::Recognised { utterance: 0, .. }));
+        assert!(events.contains(&failed) || retried, "{events:?}");
+        assert!(events.iter().any(|e| matches!(e, SpeakerEvent::Recognised { utterance: 1, .. })), "{events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_translates_sentence_by_sentence_into_one_stream_at_the_pace_of_speech() {
+    let (input_tx, mut events_rx) = start_lane(FakeOptions::default());
+    let began = Instant::now();
+    input_tx.send(text(4, "今天天气不错。我们去", false)).await.unwrap();
+    input_tx.send(text(4, "公园走走吧。", true)).await.unwrap();
+    input_tx.send(LaneInput::Finish).await.unwrap();
+    let mut events = Vec::new();
+    while let Some((_, event)) = events_rx.recv().await {
+        events.push((began.elapsed(), event));
+    }
+    let translated: Vec<_> = events
+        .iter()
+        .filter_map(|(_, e)| match e {
+            LaneEvent::Translated { committed, last, .. } => Some((committed.expose(), *last)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(translated, [("[en] 今天天气不错。", false), (" [en] 我们去公园走走吧。", true)]);
+    let packets: Vec<_> = events
+        .iter()
+        .filter_map(|(at, e)| match e {
+            LaneEvent::Packet { stream: StreamId(0), sequence, first, last, .. } => Some((*at, *sequence, *first, *last)),
+            _ => None,
+        })
+        .collect();
+    let count = u32::try_from(packets.len()).unwrap();
+    assert!(count > 50);
+    for (n, (_, sequence, first, last)) in (0..).zip(&packets) {
+        assert_eq!((*sequence, *first, *last), (n, n == 0, n + 1 == count));
+    }
+    // Never more than the lead ahead of the listener's ear.
+    let start = packets[0].0;
+    for (n, (at, ..)) in (0..).zip(&packets) {
+        assert!(*at + Duration::from_millis(420) >= start + PACKET * n, "packet {n} came at {at:?}");
+    }
+    let position = |found: fn(&LaneEvent) -> bool| events.iter().position(|(_, e)| found(e)).unwrap();
+    assert!(position(|e| matches!(e, LaneEvent::SpeechStarted { .. })) < position(|e| matches!(e, LaneEvent::Packet { .. })));
+    assert!(matches!(events[events.len() - 2].1, LaneEvent::SpeechEnded { utterance: UtteranceId(4), stream: StreamId(0) }));
+    assert_eq!(events[events.len() - 1].1, LaneEvent::Finished);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_of_the_lane_that_fails_or_hangs_costs_one_sentence() {
+    for (stage, hang) in [("mt", false), ("mt", true), ("tts", false), ("tts", true)] {
+        let script = Some((stage, 0));
+        let options = FakeOptions { fail: script.filter(|_| !hang), hang: script.filter(|_| hang), ..FakeOptions::default() };
+        let limit = options.pipeline.deadlines.mt().max(options.pipeline.deadlines.tts());
+        let (input_tx, events_rx) = start_lane(options);
+        let began = Instant::now();
+        let events = tokio::spawn(drain(events_rx));
+        input_tx.send(text(1, "今天下雨。", true)).await.unwrap();
+        input_tx.send(text(2, "明天天晴。", true)).await.unwrap();
+        input_tx.send(LaneInput::Finish).await.unwrap();
+        let events = events.await.unwrap();
+        let expected = if hang { JobError::DeadlinePassed(stage) } else { JobError::failed(stage, "scripted") };
+        assert!(events.contains(&LaneEvent::Failed { utterance: UtteranceId(1), error: expected }), "{stage}: {events:?}");
+        assert!(began.elapsed() < limit + Duration::from_secs(10));
+        let spoken = events.iter().any(|e| matches!(e, LaneEvent::SpeechEnded { utterance: UtteranceId(2), .. }));
+        assert!(spoken, "{stage}: the next sentence is heard: {events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_dropped_says_no_more() {
+    let (input_tx, mut events_rx) = start_lane(FakeOptions::default());
+    input_tx.send(text(1, "今天下雨，明天天晴，后天再说，大后天也一样。", true)).await.unwrap();
+    while !matches!(events_rx.recv().await, Some((_, LaneEvent::Packet { .. }))) {}
+    drop(input_tx);
+    let mut rest = 0;
+    while events_rx.recv().await.is_some() {
+        rest += 1;
+    }
+    assert!(rest < 100, "{rest} events after nobody wanted them");
+}
