@@ -1,0 +1,213 @@
+//! A client of the wire protocol: what a phone does, in Rust. Used by `demo`, by `load` and by the end-to-end tests.
+//!
+//! It says hello, sends sound as paced 20 ms Opus packets and hands over everything the server sends with its time of arrival.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::{net::TcpStream, sync::mpsc, task::JoinHandle, time::Instant};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{self, Message, client::IntoClientRequest as _, http::HeaderValue},
+};
+
+use crate::{
+    audio::opus::{Encoder, EncoderOptions, OpusError},
+    ids::StreamId,
+    protocol::{
+        ClientMessage, Frame, SUBPROTOCOL, ServerMessage,
+        frame::{Kind, TICKS_PER_PACKET},
+        message::{Hello, Welcome},
+    },
+    time::SampleRate,
+};
+
+/// Events waiting for a slow reader; 20 s of interpreted speech.
+const EVENTS: usize = 1024;
+
+/// One Opus packet.
+const PACKET: Duration = Duration::from_millis(20);
+
+/// How long the server may take to answer `hello`.
+const HELLO_LIMIT: Duration = Duration::from_secs(10);
+
+/// The connection failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The socket could not be opened or broke.
+    #[error("the connection failed: {0}")]
+    Socket(#[from] Box<tungstenite::Error>),
+    /// The server refused the `hello`.
+    #[error("the server refused: {0}")]
+    Refused(String),
+    /// The server closed or said something else than `welcome`.
+    #[error("the server did not answer hello with welcome")]
+    NoWelcome,
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
+    /// Sound could not be encoded.
+    #[error(transparent)]
+    Opus(#[from] OpusError),
+}
+
+impl From<tungstenite::Error> for ClientError {
+    fn from(error: tungstenite::Error) -> Self {
+        Box::new(error).into()
+    }
+}
+
+/// Something the server sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// When it arrived.
+    pub at: Instant,
+    /// What it is.
+    pub event: Event,
+}
+
+/// What a server can send.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A control message.
+    Message(ServerMessage),
+    /// A packet of interpreted speech.
+    Audio(Frame),
+    /// The connection is over, with the server's close code if it gave one.
+    Closed(Option<u16>),
+}
+
+/// A connected participant.
+#[derive(Debug)]
+pub struct Client {
+    out_tx: mpsc::Sender<Message>,
+    tasks: [JoinHandle<()>; 2],
+    sequence: u32,
+    timestamp: u32,
+    /// What the server said when it let us in.
+    pub welcome: Welcome,
+}
+
+impl Client {
+    /// Connects to `url` (`ws://host:port/v1/session`) and joins a room. Events come out of the receiver; one that is not read
+    /// stops the connection from being read.
+    ///
+    /// # Errors
+    /// [`ClientError`] when there is no connection or the server does not let us in.
+    pub async fn connect(url: &str, hello: Hello) -> Result<(Self, mpsc::Receiver<Received>), ClientError> {
+        let mut request = url.into_client_request()?;
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+        let (mut socket, _) = connect_async(request).await?;
+        // 20 ms packets must not wait for each other.
+        if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
+            let _ = stream.set_nodelay(true);
+        }
+        socket.send(Message::text(ClientMessage::Hello(hello).to_json())).await?;
+        let welcome = tokio::time::timeout(HELLO_LIMIT, welcome(&mut socket)).await.map_err(|_| ClientError::NoWelcome)??;
+
+        let (mut sink, mut stream) = socket.split();
+        let (out_tx, mut out_rx) = mpsc::channel::<Message>(64);
+        let (events_tx, events_rx) = mpsc::channel(EVENTS);
+        let writer = tokio::spawn(async move {
+            while let Some(message) = out_rx.recv().await {
+                if sink.send(message).await.is_err() {
+                    return;
+                }
+            }
+            let _ = sink.close().await;
+        });
+        let reader = tokio::spawn(async move {
+            loop {
+                let event = match stream.next().await {
+                    Some(Ok(Message::Text(text))) => match ServerMessage::parse(text.as_bytes()) {
+                        Ok(Some(message)) => Event::Message(message),
+                        // Unknown messages are ignored, as the protocol asks.
+                        Ok(None) | Err(_) => continue,
+                    },
+                    Some(Ok(Message::Binary(bytes))) => match Frame::decode(&bytes) {
+                        Ok(frame) => Event::Audio(frame),
+                        Err(_) => continue,
+                    },
+                    Some(Ok(Message::Close(frame))) => Event::Closed(frame.map(|f| f.code.into())),
+                    Some(Ok(_)) => continue,
+                    Some(Err(_)) | None => Event::Closed(None),
+                };
+                let over = matches!(event, Event::Closed(_));
+                if events_tx.send(Received { at: Instant::now(), event }).await.is_err() || over {
+                    return;
+                }
+            }
+        });
+        Ok((Self { out_tx, tasks: [writer, reader], sequence: 0, timestamp: 0, welcome }, events_rx))
+    }
+
+    /// Sends a control message.
+    ///
+    /// # Errors
+    /// [`ClientError::Closed`].
+    pub async fn send(&self, message: &ClientMessage) -> Result<(), ClientError> {
+        self.out_tx.send(Message::text(message.to_json())).await.map_err(|_| ClientError::Closed)
+    }
+
+    /// Sends raw bytes as a binary message: for tests of what a hostile client does.
+    ///
+    /// # Errors
+    /// [`ClientError::Closed`].
+    pub async fn send_raw(&self, bytes: Bytes) -> Result<(), ClientError> {
+        self.out_tx.send(Message::Binary(bytes)).await.map_err(|_| ClientError::Closed)
+    }
+
+    /// Speaks 16 kHz mono `samples` at the pace they last; returns after the last packet with the time at which the first left.
+    ///
+    /// # Errors
+    /// [`ClientError`] when the connection is gone.
+    pub async fn speak(&mut self, samples: &[f32]) -> Result<Instant, ClientError> {
+        let mut encoder = Encoder::new(&EncoderOptions { rate: SampleRate::ASR, ..EncoderOptions::default() })?;
+        let mut packets = Vec::new();
+        encoder.push(samples, |packet| packets.push(Bytes::copy_from_slice(packet)));
+        encoder.flush(|packet| packets.push(Bytes::copy_from_slice(packet)));
+        let begun = Instant::now();
+        let count = packets.len();
+        for (n, payload) in (0_u32..).zip(packets) {
+            tokio::time::sleep_until(begun + PACKET * n).await;
+            let last = usize::try_from(n + 1).is_ok_and(|sent| sent == count);
+            let frame = Frame {
+                kind: Kind::Up,
+                first: n == 0,
+                last,
+                silence: false,
+                stream: StreamId(0),
+                sequence: self.sequence,
+                timestamp: self.timestamp,
+                payload,
+            };
+            self.sequence = self.sequence.wrapping_add(1);
+            self.timestamp = self.timestamp.wrapping_add(TICKS_PER_PACKET);
+            self.out_tx.send(Message::Binary(frame.encode())).await.map_err(|_| ClientError::Closed)?;
+        }
+        Ok(begun)
+    }
+
+    /// Says goodbye and waits until everything was sent.
+    pub async fn leave(self) {
+        let _ = self.send(&ClientMessage::Bye {}).await;
+        let Self { out_tx, tasks: [writer, reader], .. } = self;
+        drop(out_tx);
+        let _ = writer.await;
+        reader.abort();
+    }
+}
+
+async fn welcome(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> Result<Welcome, ClientError> {
+    while let Some(message) = socket.next().await {
+        if let Message::Text(text) = message? {
+            match ServerMessage::parse(text.as_bytes()) {
+                Ok(Some(ServerMessage::Welcome(welcome))) => return Ok(welcome),
+                Ok(Some(ServerMessage::Error(error))) => return Err(ClientError::Refused(error.text)),
+                _ => {}
+            }
+        }
+    }
+    Err(ClientError::NoWelcome)
+}

@@ -1,0 +1,287 @@
+//! The configuration: one validated tree with defaults, read from a TOML file and from the command line.
+//!
+//! Every key has a default that suits a two-core machine at a stall; a wrong key or value is refused with its name and the fix.
+//! `tongchuan check` prints the effective tree.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    audio::opus::EncoderOptions,
+    inference::onnx::Provider,
+    pipeline::stages::{Deadlines, PipelineOptions},
+    vad::segmenter::SegmenterOptions,
+};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The listening server.
+    pub server: Server,
+    /// Rooms where people meet.
+    pub rooms: Rooms,
+    /// Which weights, and where they are.
+    pub models: Models,
+    /// What computes.
+    pub compute: Compute,
+    /// How interpretations are coded.
+    pub audio: Audio,
+    /// Where utterances begin and end.
+    pub endpointing: Endpointing,
+    /// How long each stage may take.
+    pub deadlines: Deadlines,
+}
+
+/// The listening server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Connections at once; more are told to come back later.
+    pub max_sessions: usize,
+    /// Web origins that may connect (`https://stall.example`); empty allows all. Clients that are not browsers send none.
+    pub allowed_origins: Vec<String>,
+    /// Seconds that sentences under way may take to be finished when the server stops.
+    pub drain_seconds: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8720)),
+            max_sessions: 64,
+            allowed_origins: Vec::new(),
+            drain_seconds: 10,
+        }
+    }
+}
+
+/// Rooms where people meet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rooms {
+    /// People per room: one merchant and the rest buyers.
+    pub capacity: usize,
+    /// People may join by code alone, without the token that `POST /v1/rooms` gives.
+    pub open: bool,
+    /// Rooms at once.
+    pub max_rooms: usize,
+    /// Minutes after which an empty room is forgotten.
+    pub idle_minutes: u64,
+}
+
+impl Default for Rooms {
+    fn default() -> Self {
+        Self { capacity: 2, open: true, max_rooms: 256, idle_minutes: 10 }
+    }
+}
+
+/// Which weights, and where they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Models {
+    /// Profile of `models/catalog.toml`: `default` or `lite`.
+    pub profile: String,
+    /// Folder of the weights; none takes `TONGCHUAN_MODELS`, else the user's cache folder.
+    pub dir: Option<PathBuf>,
+    /// The espeak-ng program.
+    pub espeak: PathBuf,
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { profile: "default".into(), dir: None, espeak: "espeak-ng".into() }
+    }
+}
+
+/// What computes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compute {
+    /// Cores that models may use together; 0 takes all.
+    pub cores: usize,
+    /// Execution provider of ONNX Runtime for translation and synthesis.
+    pub provider: Provider,
+}
+
+impl Compute {
+    /// Cores that models may use together.
+    pub fn cores(&self) -> usize {
+        if self.cores > 0 { self.cores } else { std::thread::available_parallelism().map_or(1, usize::from) }
+    }
+}
+
+/// How interpretations are coded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audio {
+    /// Opus bits per second, 6,000 to 128,000.
+    pub bitrate: u32,
+    /// Forward error correction in the packets.
+    pub fec: bool,
+    /// Packet loss that error correction is made for, in percent.
+    pub expected_loss_percent: u8,
+    /// Discontinuous transmission: almost nothing is sent for silence.
+    pub dtx: bool,
+}
+
+impl Default for Audio {
+    fn default() -> Self {
+        let encoder = EncoderOptions::default();
+        Self {
+            bitrate: encoder.bitrate,
+            fec: encoder.fec,
+            expected_loss_percent: encoder.expected_loss_percent,
+            dtx: encoder.dtx,
+        }
+    }
+}
+
+/// Where utterances begin and end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Endpointing {
+    /// Longest utterance in milliseconds, 5,000 to 28,000 (Whisper hears 30 s at once): a longer one is cut at its best pause.
+    pub max_utterance_ms: u64,
+}
+
+impl Default for Endpointing {
+    fn default() -> Self {
+        Self { max_utterance_ms: 25_000 }
+    }
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, or a key that does not exist, or a value of the wrong kind.
+    #[error("{}: {reason}", path.display())]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what, as the parser says it.
+        reason: String,
+    },
+    /// A value out of its range.
+    #[error("{key}: {reason}")]
+    Value {
+        /// Which key.
+        key: &'static str,
+        /// What is allowed.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads and validates `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file, the key and the fix.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config: Self =
+            toml::from_str(&text).map_err(|e| ConfigError::Parse { path: path.to_owned(), reason: e.to_string() })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks what types cannot say.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for the first value out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let in_range = |key, value: u64, from: u64, to: u64| {
+            let reason = format!("{value} is out of range: use {from} to {to}");
+            if (from..=to).contains(&value) { Ok(()) } else { Err(ConfigError::Value { key, reason }) }
+        };
+        in_range("server.max_sessions", self.server.max_sessions as u64, 1, 10_000)?;
+        in_range("server.drain_seconds", self.server.drain_seconds, 0, 600)?;
+        in_range("rooms.capacity", self.rooms.capacity as u64, 2, 32)?;
+        in_range("rooms.max_rooms", self.rooms.max_rooms as u64, 1, 100_000)?;
+        in_range("rooms.idle_minutes", self.rooms.idle_minutes, 1, 24 * 60)?;
+        in_range("compute.cores", self.compute.cores as u64, 0, 1024)?;
+        in_range("audio.bitrate", u64::from(self.audio.bitrate), 6_000, 128_000)?;
+        in_range("audio.expected_loss_percent", u64::from(self.audio.expected_loss_percent), 0, 100)?;
+        in_range("endpointing.max_utterance_ms", self.endpointing.max_utterance_ms, 5_000, 28_000)?;
+        in_range("deadlines.asr_ms", self.deadlines.asr_ms, 100, 600_000)?;
+        in_range("deadlines.mt_ms", self.deadlines.mt_ms, 100, 600_000)?;
+        in_range("deadlines.tts_ms", self.deadlines.tts_ms, 100, 600_000)?;
+        for origin in &self.server.allowed_origins {
+            if !origin.starts_with("https://") && !origin.starts_with("http://") {
+                let reason = "an origin is scheme and host, such as https://stall.example".to_owned();
+                return Err(ConfigError::Value { key: "server.allowed_origins", reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// How pipelines behave under this configuration.
+    pub fn pipeline(&self) -> PipelineOptions {
+        PipelineOptions {
+            segmenter: SegmenterOptions {
+                max_utterance: std::time::Duration::from_millis(self.endpointing.max_utterance_ms),
+                ..SegmenterOptions::default()
+            },
+            encoder: EncoderOptions {
+                bitrate: self.audio.bitrate,
+                fec: self.audio.fec,
+                expected_loss_percent: self.audio.expected_loss_percent,
+                dtx: self.audio.dtx,
+                ..EncoderOptions::default()
+            },
+            deadlines: self.deadlines,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixtures(folder: &str) -> Vec<PathBuf> {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config").join(folder);
+        let files: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!files.is_empty(), "{} is empty", dir.display());
+        files
+    }
+
+    #[test]
+    fn valid_files_load() {
+        for path in fixtures("valid") {
+            Config::load(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+    }
+
+    #[test]
+    fn invalid_files_are_refused_with_the_key_in_the_message() {
+        for path in fixtures("invalid") {
+            // The first line of each names what the message must mention.
+            let text = std::fs::read_to_string(&path).unwrap();
+            let expected = text.lines().next().and_then(|l| l.strip_prefix("# expect: ")).expect("`# expect: …` first");
+            let message = Config::load(&path).expect_err(&path.display().to_string()).to_string();
+            assert!(message.contains(expected), "{}: {message:?} does not mention {expected:?}", path.display());
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_survive_a_round_trip() {
+        let config = Config::default();
+        config.validate().unwrap();
+        assert_eq!(toml::from_str::<Config>(&toml::to_string(&config).unwrap()).unwrap(), config);
+    }
+}

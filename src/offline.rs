@@ -1,0 +1,127 @@
+//! The stages one after the other on whole files and lines, for tools and benches: no room, no pacing, the same engines.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    asr::{AsrJob, Hypothesis},
+    inference::{JobError, Priority, worker::Handle},
+    language::{Language, Spoken, Voice},
+    mt::{MtJob, Translation},
+    pipeline::segments::Segments,
+    privacy::Redacted,
+    time::SampleRate,
+    tts::{Speech, TtsJob, clauses},
+    vad::{
+        VadJob, VadOutput, VadState, WINDOW,
+        segmenter::{Event, Segmenter, SegmenterOptions, Utterance},
+    },
+};
+
+/// Nobody waits at the other end: a tool's job may take as long as it takes.
+const NO_HURRY: Duration = Duration::from_secs(600);
+
+/// A result with the computing time it took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timed<T> {
+    /// The result.
+    pub output: T,
+    /// Computing, without waiting.
+    pub took: Duration,
+}
+
+/// Finds the utterances in 16 kHz mono `samples`.
+///
+/// # Errors
+/// [`JobError`] of the detector.
+pub async fn segment(
+    vad: &Handle<VadJob, VadOutput>,
+    options: &SegmenterOptions,
+    samples: &[f32],
+) -> Result<Timed<Vec<Utterance>>, JobError> {
+    let mut segmenter = Segmenter::new(options);
+    let (mut state, mut took, mut utterances) = (VadState::default(), Duration::ZERO, Vec::new());
+    // A second at a time, and half a second of silence so that a word at the very end is judged whole.
+    let mut padded = samples.to_vec();
+    padded.resize((samples.len() + SampleRate::ASR.samples(Duration::from_millis(500))).next_multiple_of(WINDOW), 0.0);
+    for chunk in padded.chunks(32 * WINDOW) {
+        let job = VadJob { samples: chunk.to_vec(), state: std::mem::take(&mut state) };
+        let done = vad.submit(job, Priority::FinalAsr, NO_HURRY)?.output().await?;
+        state = done.output.state;
+        took += done.ran;
+        for (window, probability) in chunk.chunks(WINDOW).zip(done.output.probabilities) {
+            segmenter.push(window, probability);
+        }
+    }
+    segmenter.force_end();
+    while let Some(event) = segmenter.poll_event() {
+        if let Event::Ended(utterance) = event {
+            utterances.push(utterance);
+        }
+    }
+    Ok(Timed { output: utterances, took })
+}
+
+/// Recognises one utterance.
+///
+/// # Errors
+/// [`JobError`] of the recogniser.
+pub async fn recognise(
+    asr: &Handle<AsrJob, Hypothesis>,
+    samples: Arc<[f32]>,
+    language: Spoken,
+) -> Result<Timed<Hypothesis>, JobError> {
+    let job = AsrJob { samples, language, candidates: Vec::new(), prompt: None, partial: false };
+    let done = asr.submit(job, Priority::FinalAsr, NO_HURRY)?.output().await?;
+    Ok(Timed { output: done.output, took: done.ran })
+}
+
+/// Translates `text` as the pipeline would: sentence by sentence, each with the one before it.
+///
+/// # Errors
+/// [`JobError`] of the translator.
+pub async fn translate(
+    mt: &Handle<MtJob, Translation>,
+    from: Language,
+    to: Language,
+    text: &str,
+) -> Result<Timed<Redacted>, JobError> {
+    let mut segments = Segments::default();
+    segments.push(text);
+    let (mut took, mut target) = (Duration::ZERO, String::new());
+    let mut history = Vec::new();
+    while let Some(segment) = segments.next(from).or_else(|| segments.finish()) {
+        let job = MtJob { history: std::mem::take(&mut history), ..MtJob::new(from, to, segment.as_str()) };
+        let done = mt.submit(job, Priority::Mt, NO_HURRY)?.output().await?;
+        took += done.ran;
+        if !target.is_empty() && !to.is_unspaced() {
+            target.push(' ');
+        }
+        target.push_str(done.output.text.expose());
+        history = vec![(segment.into(), done.output.text)];
+    }
+    Ok(Timed { output: target.into(), took })
+}
+
+/// Speaks `text`, clause by clause.
+///
+/// # Errors
+/// [`JobError`] of the synthesiser.
+pub async fn speak(
+    tts: &Handle<TtsJob, Speech>,
+    language: Language,
+    voice: Voice,
+    text: &str,
+) -> Result<Timed<Vec<f32>>, JobError> {
+    let (mut took, mut samples) = (Duration::ZERO, Vec::new());
+    for clause in clauses::split(language, text) {
+        let first = samples.is_empty();
+        let job = TtsJob { language, voice, text: clause.into(), speed: 1.0, first };
+        let done = tts.submit(job, Priority::FirstClause, NO_HURRY)?.output().await?;
+        took += done.ran;
+        if !first {
+            samples.resize(samples.len() + SampleRate::TTS.samples(crate::pipeline::lane::CLAUSE_PAUSE), 0.0);
+        }
+        samples.extend(done.output.samples);
+    }
+    Ok(Timed { output: samples, took })
+}

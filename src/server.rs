@@ -1,0 +1,122 @@
+//! The wiring on one screen: what starts in which order, and what stops in which.
+//!
+//! The port is taken first, so that a mistake shows at once; `/readyz` says no until every engine is warm. Stopping: no new
+//! connections, every room finishes the sentence being spoken, sessions close, the engines' threads end with their last handle.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    engines::Engines,
+    pipeline::{Pipelines, stages::Stages},
+    protocol::message::Invitation,
+    router::{RoomOptions, RoomRegistry, RouterOptions},
+    session::SessionOptions,
+    telemetry,
+    time::Clock,
+    transport::{self, AppState, TransportOptions},
+};
+
+/// A running server. Dropping it without [`Server::stop`] leaves it running until the process ends.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    rooms: Arc<RoomRegistry>,
+    stop: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Takes the port, loads and warms the engines (or uses the `stages` given) and then lets people in.
+    ///
+    /// # Errors
+    /// When the port is taken, or a model is missing or does not load.
+    pub async fn start(config: &Config, stages: Option<Stages>) -> anyhow::Result<Self> {
+        let listen = config.server.listen;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}; choose another port with --listen"))?;
+        let address = listener.local_addr()?;
+        let metrics = recorder()?;
+        let clock = Clock::start();
+        let ready = Arc::new(AtomicBool::new(false));
+        let pipelines = Arc::new(Pipelines::empty(clock));
+        let rooms = Arc::new(RoomRegistry::new(router_options(config), clock, pipelines.clone()));
+        let options =
+            TransportOptions { max_sessions: config.server.max_sessions, allowed_origins: config.server.allowed_origins.clone() };
+        let render = Arc::new(move || metrics.render());
+        let state = AppState::new(rooms.clone(), clock, SessionOptions::default(), options, ready.clone(), render);
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(transport::serve(listener, state, stop.clone().cancelled_owned()));
+
+        let stages = match stages {
+            Some(stages) => stages,
+            None => Engines::open(config)?.stages().await?,
+        };
+        pipelines.fill(stages);
+        ready.store(true, Ordering::Relaxed);
+        tracing::info!(%address, cores = config.compute.cores(), profile = config.models.profile, "ready");
+        Ok(Self { address, rooms, stop, serving })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Makes a room, as `POST /v1/rooms` does.
+    ///
+    /// # Errors
+    /// When there are too many rooms.
+    pub fn create_room(&self) -> anyhow::Result<Invitation> {
+        Ok(self.rooms.create()?)
+    }
+
+    /// Finishes what is being said, then ends.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        match self.serving.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "serving failed"),
+            Err(error) => tracing::error!(%error, "serving panicked"),
+        }
+    }
+}
+
+fn router_options(config: &Config) -> RouterOptions {
+    RouterOptions {
+        room: RoomOptions {
+            capacity: config.rooms.capacity,
+            expire_after: Duration::from_secs(60 * config.rooms.idle_minutes),
+            drain_limit: Duration::from_secs(config.server.drain_seconds),
+        },
+        max_rooms: config.rooms.max_rooms,
+        open_rooms: config.rooms.open,
+    }
+}
+
+/// The process's metrics, collected from the first server on.
+fn recorder() -> anyhow::Result<PrometheusHandle> {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    static STARTING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one_at_a_time = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match RECORDER.get() {
+        Some(handle) => Ok(handle.clone()),
+        None => {
+            let handle = telemetry::init_metrics()?;
+            Ok(RECORDER.get_or_init(|| handle).clone())
+        }
+    }
+}
