@@ -1,0 +1,40 @@
+# The commands of the README. Each installs what it needs, builds, fetches the models and works; a second run starts in seconds.
+SHELL := /bin/bash
+PROFILE ?= default
+ARGS ?=
+RELEASE := target/release/tongchuan
+
+.PHONY: help serve demo test bench models deps lint
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+serve: $(RELEASE) models ## start the server (ARGS="--listen 0.0.0.0:8720" for other machines)
+	$(RELEASE) serve --profile $(PROFILE) $(ARGS)
+
+demo: $(RELEASE) models ## a merchant and a buyer talk; prints what each hears and how long it took
+	$(RELEASE) demo --profile $(PROFILE) $(ARGS)
+
+models: $(RELEASE) ## download, verify and convert the models (PROFILE=lite for small machines)
+	$(RELEASE) models pull --profile $(PROFILE)
+
+test: lint ## everything a contributor needs to know that it works
+	cargo run --quiet -- models pull default
+	cargo run --quiet -- models pull lite
+	cargo test
+
+lint: deps
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+
+bench: $(RELEASE) models ## speed of every stage, and quality per language
+	cargo bench --bench stages
+	cargo bench --bench quality
+
+deps:
+	@./.ci/deps
+
+# Cargo knows best what is up to date.
+.PHONY: $(RELEASE)
+$(RELEASE): deps
+	cargo build --release
