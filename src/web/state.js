@@ -10,7 +10,7 @@
  * @typedef {{state: MicState, echoCancellation: boolean, noiseSuppression: boolean, autoGainControl: boolean, codec: string}} Mic
  *
  * Why the page cannot go on. `wait` and `retry` say how: by itself after `seconds`, or at a tap.
- * @typedef {'insecure' | 'offline' | 'unreachable' | 'expired' | 'full' | 'busy' | 'limited' | 'outdated' | 'elsewhere' | 'lost'} ProblemKind
+ * @typedef {'insecure' | 'offline' | 'unreachable' | 'expired' | 'full' | 'busy' | 'limited' | 'outdated' | 'lost'} ProblemKind
  * @typedef {{kind: ProblemKind, retryAt: number | null}} Problem
  *
  * @typedef {{
