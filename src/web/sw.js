@@ -1,0 +1,54 @@
+/** @file The service worker: keeps the page's shell, so that without a network the page opens and says why it cannot connect.
+ *
+ * The network always comes first and refreshes what is kept, so a new server never meets an old page. Keeps files of the page only, never
+ * anything of a conversation; `/v1` and the health checks always go to the network. Registered by install.js.
+ */
+
+const SHELL = 'tongchuan-shell-1';
+
+/** Every file the page needs to open (a test compares the list with the folder); sound codecs only matter with a connection. */
+const FILES = [
+  '/', '/amounts-words.js', '/amounts.js', '/app.js', '/browser.js', '/captions.js', '/dom.js', '/export.js', '/i18n-table.js', '/i18n.js', '/icon.svg', '/install.js',
+  '/invitation.js', '/languages.js', '/manifest.webmanifest', '/qr.js', '/session.js', '/settings.js', '/state.js', '/style.css', '/view-captions.js',
+  '/view-controls.js', '/view-end.js', '/view-full.js', '/view-invite.js', '/view-menu.js', '/view-room.js', '/view-start.js',
+];
+
+/** How long the network may take before the kept page opens, milliseconds: a phone in a lift seems connected. */
+const PATIENCE = 4000;
+
+const worker = /** @type {any} */ (globalThis);
+
+worker.addEventListener('install', (/** @type {any} */ event) => {
+  event.waitUntil(caches.open(SHELL).then((cache) => cache.addAll(FILES)).then(() => worker.skipWaiting()));
+});
+
+worker.addEventListener('activate', (/** @type {any} */ event) => {
+  const old = caches.keys().then((names) => Promise.all(names.filter((name) => name.startsWith('tongchuan-shell-') && name !== SHELL).map((name) => caches.delete(name))));
+  event.waitUntil(old.then(() => worker.clients.claim()));
+});
+
+worker.addEventListener('fetch', (/** @type {any} */ event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  const ours = request.method === 'GET' && url.origin === worker.location.origin;
+  if (!ours || url.pathname.startsWith('/v1') || /^\/(healthz|readyz|metrics)$/.test(url.pathname)) return;
+  event.respondWith(fromNetwork(request, url.pathname));
+});
+
+/** @param {Request} request @param {string} path */
+async function fromNetwork(request, path) {
+  const kept = await caches.match(path);
+  try {
+    const answer = await (kept ? Promise.race([fetch(request), late()]) : fetch(request));
+    if (answer.ok && (kept || request.destination === 'script')) (await caches.open(SHELL)).put(path, answer.clone());
+    return answer;
+  } catch (error) {
+    if (kept) return kept;
+    throw error;
+  }
+}
+
+/** @returns {Promise<never>} */
+function late() {
+  return new Promise((_, reject) => setTimeout(() => reject(new Error('late')), PATIENCE));
+}
