@@ -7,6 +7,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import jsQR from 'jsqr';
 import { chromium } from 'playwright-core';
 import { PNG } from 'pngjs';
@@ -31,6 +32,12 @@ export class Phone {
   #profile = mkdtempSync(join(tmpdir(), 'tongchuan-phone-'));
   /** What the page complained about; empty at the end of a good test. @type {string[]} */
   complaints = [];
+  /** What the server said to this phone, over all its connections. @type {any[]} */
+  messages = [];
+  /** What this phone said to the server. @type {any[]} */
+  sent = [];
+  /** Audio frames that came. */
+  frames = 0;
   /** @type {import('playwright-core').BrowserContext} */
   context = /** @type {any} */ (null);
   /** @type {Page} */
@@ -79,6 +86,14 @@ export class Phone {
   }
 
   #listen() {
+    // The text messages of every WebSocket the page ever has, as they were on the wire.
+    this.page.on('websocket', (socket) => {
+      socket.on('framereceived', ({ payload }) => {
+        if (typeof payload === 'string') this.messages.push(JSON.parse(payload));
+        else this.frames += 1;
+      });
+      socket.on('framesent', ({ payload }) => typeof payload === 'string' && this.sent.push(JSON.parse(payload)));
+    });
     this.page.on('pageerror', (error) => this.complaints.push(`exception: ${error.stack ?? error.message}`));
     this.page.on('console', (message) => {
       if (message.type() === 'error') this.complaints.push(`console: ${message.text()} ${message.location().url}`);
@@ -126,6 +141,47 @@ export class Phone {
   async captions(kind) {
     const lines = this.get(`caption-${kind}`);
     return lines.evaluateAll((all) => all.map((e) => ({ utterance: /** @type {HTMLElement} */ (e).dataset.utterance ?? '', text: e.textContent?.trim() ?? '' })));
+  }
+
+  /**
+   * What the server's captions said since message `from`, utterance by utterance, once `count` of them are complete and on the page.
+   * @param {'source' | 'translation'} kind
+   * @param {number} count
+   * @param {number} from
+   * @param {number} [ms]
+   * @returns {Promise<{utterance: number, lang: string, text: string}[]>}
+   */
+  async spoken(kind, count, from, ms = 60_000) {
+    const deadline = Date.now() + ms;
+    for (;;) {
+      const captions = this.messages.slice(from).filter((m) => m.type === 'caption' && m.kind === kind);
+      const ended = [...new Set(captions.filter((m) => m.last).map((m) => m.utterance))];
+      const said = ended.map((utterance) => {
+        const parts = captions.filter((m) => m.utterance === utterance);
+        return { utterance, lang: parts[0].lang, text: parts.map((m) => m.committed).join('').trim() };
+      }).filter(({ text }) => text !== '');
+      const shown = await this.captions(kind);
+      const missing = said.filter((s) => !shown.some((c) => c.utterance === String(s.utterance) && c.text === s.text));
+      if (said.length >= count && missing.length === 0) return said;
+      if (Date.now() > deadline) {
+        const errors = this.messages.slice(from).filter((m) => m.type === 'error');
+        throw new Error(`${this.name}: ${said.length} of ${count} ${kind} captions, ${missing.length} of them not on the page: ${JSON.stringify({ said, shown, errors })}`);
+      }
+      await sleep(100);
+    }
+  }
+
+  /** Waits until everything announced since message `from` was spoken, and the loudspeaker is quiet. @param {number} from */
+  async silent(from) {
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      const count = (/** @type {string} */ type) => this.messages.slice(from).filter((m) => m.type === type).length;
+      const translated = this.messages.slice(from).filter((m) => m.type === 'caption' && m.kind === 'translation' && m.last).length;
+      const idle = await this.page.evaluate(() => /** @type {any} */ (window).tongchuan.state.audio === 'idle');
+      if (count('speech_end') >= translated && count('speech_start') === count('speech_end') && idle) return;
+      if (Date.now() > deadline) throw new Error(`${this.name}: still playing after 60 s`);
+      await sleep(100);
+    }
   }
 
   /** The text of the QR code as a camera would read it. */
