@@ -12,7 +12,7 @@ export { UI_LANGUAGES };
 /** @typedef {keyof typeof TABLE} Key */
 /** @typedef {((key: Key, values?: Record<string, string | number>) => string) & {lang: string, dir: 'ltr' | 'rtl'}} Translate */
 
-/** @param {string} tag */
+/** @param {string} tag @returns {'ltr' | 'rtl'} */
 export const direction = (tag) => (['ar', 'fa', 'he', 'ur'].includes(primaryTag(tag)) ? 'rtl' : 'ltr');
 
 /** The words of one language. @param {string} lang one of UI_LANGUAGES @returns {Translate} */

@@ -48,7 +48,8 @@ export class Session extends EventTarget {
     this.conversation = new Conversation(Date.now());
     this.capture = new Capture();
     this.playback = new Playback({ forceWasm: this.forceWasm });
-    this.stats = { talkAt: 0, /** @type {number[]} */ addedLatencyMs: [] };
+    /** For tests and diagnosis: when one could talk (milliseconds since the page began to load), and what playback added. @type {{talkAt: number, addedLatencyMs: number[]}} */
+    this.stats = { talkAt: 0, addedLatencyMs: [] };
     this.#listen();
     this.applyVolume();
   }

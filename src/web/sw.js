@@ -8,9 +8,10 @@ const SHELL = 'tongchuan-shell-1';
 
 /** Every file the page needs to open (a test compares the list with the folder); sound codecs only matter with a connection. */
 const FILES = [
-  '/', '/amounts-words.js', '/amounts.js', '/app.js', '/browser.js', '/captions.js', '/dom.js', '/export.js', '/i18n-table.js', '/i18n.js', '/icon.svg', '/install.js',
-  '/invitation.js', '/languages.js', '/manifest.webmanifest', '/qr.js', '/session.js', '/settings.js', '/state.js', '/style.css', '/view-captions.js',
-  '/view-controls.js', '/view-end.js', '/view-full.js', '/view-invite.js', '/view-menu.js', '/view-room.js', '/view-start.js',
+  '/', '/amounts-words.js', '/amounts.js', '/app.js', '/browser.js', '/captions.js', '/capture.js', '/connection.js', '/dom.js', '/export.js', '/gate.js',
+  '/i18n-table.js', '/i18n.js', '/icon.svg', '/install.js', '/invitation.js', '/languages.js', '/manifest.webmanifest', '/opus.js', '/playback.js', '/protocol.js',
+  '/qr.js', '/session.js', '/settings.js', '/state.js', '/stats.js', '/style.css', '/uplink.js', '/view-captions.js', '/view-controls.js',
+  '/view-end.js', '/view-full.js', '/view-invite.js', '/view-menu.js', '/view-room.js', '/view-start.js',
 ];
 
 /** How long the network may take before the kept page opens, milliseconds: a phone in a lift seems connected. */
