@@ -45,10 +45,27 @@ const root = /** @type {HTMLElement} */ (document.getElementById('app'));
 let view = null;
 let viewKey = '';
 
+/** The words of the interface; app.js waits for the first ones before it draws anything. @type {{t: import('./i18n.js').Translate, ui: string}} */
+let words = { t: await translator(wantedInterface()), ui: wantedInterface() };
+
+function wantedInterface() {
+  return interfaceLanguage(settings.ui, settings.language ?? 'en', navigator.languages);
+}
+
+/** Draws the page in another language as soon as its words are there. */
+async function changeInterface() {
+  const ui = wantedInterface();
+  if (ui === words.ui) return;
+  try {
+    words = { t: await translator(ui), ui };
+  } catch {
+    // Without a connection to load them, the old words stay.
+  }
+}
+
 /** @returns {Context} */
 function context() {
-  const ui = interfaceLanguage(settings.ui, settings.language ?? 'en', navigator.languages);
-  return { t: translator(ui), ui, session, settings, actions, languages: session.state.languages, install };
+  return { ...words, session, settings, actions, languages: session.state.languages, install };
 }
 
 /** Puts the view on the page that the state asks for; the same one is only updated. */
@@ -147,7 +164,8 @@ function makeActions() {
 }
 
 /** A change made in the open menu redraws the page under it: the menu opens again, with the same control in focus. */
-function refreshSheet() {
+async function refreshSheet() {
+  await changeInterface();
   const sheet = /** @type {HTMLDialogElement | null} */ (document.querySelector('dialog.sheet[open]'));
   const focus = document.activeElement?.getAttribute('data-testid');
   const at = sheet?.scrollTop ?? 0;
