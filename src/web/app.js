@@ -44,6 +44,9 @@ const root = /** @type {HTMLElement} */ (document.getElementById('app'));
 /** @type {View | null} */
 let view = null;
 let viewKey = '';
+/** Whether the person tapped: from then on the session looks after the connection. */
+let started = false;
+let probeTimer = 0;
 
 /** The words of the interface; app.js waits for the first ones before it draws anything. @type {{t: import('./i18n.js').Translate, ui: string}} */
 let words = { t: await translator(wantedInterface()), ui: wantedInterface() };
@@ -98,11 +101,13 @@ function redraw() {
 function makeActions() {
   const store = () => saveSettings(settings);
   return {
-    start: () => {
+    start() {
       store();
+      started = true;
       session.start();
     },
-    retry: () => session.retry(),
+    /** Before the first tap there is only a server to look for. */
+    retry: () => (started ? session.retry() : probe()),
     /** @param {string} tag */
     chooseLanguage(tag) {
       // Who changes the language they speak means the one they hear too, unless they had chosen another to hear.
@@ -152,6 +157,7 @@ function makeActions() {
     },
     showInvitation: () => view?.showInvitation?.(),
     newConversation() {
+      started = true;
       session.reset('merchant');
       session.start();
     },
@@ -208,13 +214,14 @@ addEventListener('hashchange', () => {
 
 /** The first page says at once when it was opened without a network or a server; it comes back by itself. */
 async function probe() {
-  if (session.state.phase !== 'start' && session.state.phase !== 'problem') return;
+  if (started) return;
+  clearTimeout(probeTimer);
   try {
     await fetch('/healthz', { cache: 'no-store' });
     if (session.state.phase === 'problem') session.dispatch({ type: 'reset', role: session.join?.role ?? 'merchant' });
   } catch {
     session.dispatch({ type: 'problem', kind: navigator.onLine ? 'unreachable' : 'offline', retryAt: Date.now() + 3000 });
-    setTimeout(probe, 3000);
+    probeTimer = window.setTimeout(probe, 3000);
   }
 }
 
@@ -240,5 +247,6 @@ if (!window.isSecureContext) {
 } else if (!session.restore(kept)) {
   session.dispatch({ type: 'reset', role: join?.role ?? 'merchant' });
 }
+started = session.state.phase === 'joining';
 if (session.state.phase === 'start') probe();
 registerWorker();

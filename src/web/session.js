@@ -179,6 +179,7 @@ export class Session extends EventTarget {
         break;
       case 'speech_end':
         this.playback.speechEnd(message);
+        this.#showLine(this.conversation.find(message.utterance));
         break;
       case 'invitation':
         this.#asked = false;
@@ -190,9 +191,14 @@ export class Session extends EventTarget {
     }
     const line = this.conversation.apply(message, this.state.me, Date.now());
     if (line) {
-      this.dispatchEvent(new CustomEvent('line', { detail: line }));
+      this.#showLine(line);
       this.#keepSoon();
     }
+  }
+
+  /** @param {import('./captions.js').Line | null} line */
+  #showLine(line) {
+    if (line) this.dispatchEvent(new CustomEvent('line', { detail: line }));
   }
 
   /** @param {any} welcome */

@@ -40,7 +40,7 @@ export default {
   you: '我',
   other: '对方',
   mute: '静音',
-  unmute: '打开麦克风',
+  unmute: '取消静音',
   hold: '按住说话',
   holding: '松开发送',
   open_mic: '一直收听',
