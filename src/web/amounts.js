@@ -17,6 +17,8 @@ const bounded = (source) => (/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Kataka
 /** @param {readonly string[]} sources the longest first, so that 个月 is not read as 个 */
 const oneOf = (sources) => [...sources].sort((a, b) => b.length - a.length).map(bounded).join('|');
 
+/** Characters around a number in which its sign and unit are looked for. */
+const NEAR = 32;
 const SPACE = '[ \\u00a0\\u202f]?';
 const MONEY_AFTER = CURRENCIES.map((c) => ({ code: c.code, at: new RegExp(`^${SPACE}(?:${oneOf(c.after)})`, 'u') }));
 const MONEY_BEFORE = CURRENCIES.map((c) => ({ code: c.code, at: new RegExp(`(?:^|[^\\p{L}])(?:${c.before.join('|')})${SPACE}$`, 'u') }));
@@ -80,11 +82,11 @@ function* digitAmounts(text, lang) {
   const number = /** @type {RegExp} */ (NUMBER[SPACE_GROUPS.includes(lang) ? 1 : 0]);
   for (const match of text.matchAll(number)) {
     const at = match.index;
-    const before = text.slice(0, at);
-    const after = text.slice(at + match[0].length);
-    if (/[\p{Script=Latin}\p{Script=Cyrillic}_]$|[:/@]$|\d[-–]$|[\d.,]$/u.test(before) && !MONEY_BEFORE.some((c) => c.at.test(before))) continue;
-    if (/^(?:[:/@]\d|[-–]\d+[-–])/u.test(after) || ORDINAL.test(before)) continue;
+    const before = text.slice(Math.max(0, at - NEAR), at);
+    const after = text.slice(at + match[0].length, at + match[0].length + NEAR);
     const lead = MONEY_BEFORE.find((c) => c.at.test(before));
+    if (!lead && /[\p{Script=Latin}\p{Script=Cyrillic}_]$|[:/@]$|\d[-–]$|[\d.,]$/u.test(before)) continue;
+    if (/^(?:[:/@]\d|[-–]\d+[-–])/u.test(after) || ORDINAL.test(before)) continue;
     const exact = MEASURE.test(after);
     const value = parseDigits(match[0], lang, exact);
     if (value === null) continue;
@@ -183,11 +185,11 @@ function* spelledAmounts(text) {
   }
   for (const match of text.matchAll(RUNS)) {
     const all = match[0];
-    const before = text.slice(0, match.index);
+    const before = text.slice(Math.max(0, match.index - NEAR), match.index);
     // 两千五一台 is 2500 for one, 二十一台 is 21.
     const forOne = parseHan(all) === null && all.endsWith('一') && STARTS_COUNTED.test(text.slice(match.index + all.length));
     const run = forOne ? all.slice(0, -1) : all;
-    const after = text.slice(match.index + run.length);
+    const after = text.slice(match.index + run.length, match.index + run.length + NEAR);
     // A fraction after 块 and 毛 was read together with its whole; digits before are read by digitAmounts.
     if (/[\d.]$/u.test(before) || (/[块塊元圆毛角]$/u.test(before) && IS_ENDED.test(after))) continue;
     if (ORDINAL.test(before) || /百分之$/u.test(before)) continue;

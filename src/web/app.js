@@ -152,9 +152,7 @@ function makeActions() {
       session.applyVolume();
       render();
     },
-    unlock: () => {
-      session.playback.unlock().catch(() => {});
-    },
+    unlock: () => session.unlock(),
     showInvitation: () => view?.showInvitation?.(),
     newConversation() {
       started = true;
@@ -199,6 +197,11 @@ session.addEventListener('level', (event) => {
   levelFrame = requestAnimationFrame(() => view?.level?.(/** @type {CustomEvent} */ (event).detail));
 });
 install.addEventListener('change', render);
+
+// Any tap will do for the sound, not only the one on its button.
+document.addEventListener('click', () => {
+  if (session.state.audio === 'blocked' || session.state.audio === 'interrupted') session.unlock();
+});
 
 addEventListener('pagehide', () => session.keep());
 document.addEventListener('visibilitychange', () => {

@@ -23,6 +23,8 @@ const RELEASE_MS = 150;
 const KEEP_MS = 1000;
 /** A new invitation is asked for when the old one has this long left. */
 const RENEW_MS = 60_000;
+/** A browser that lets sound play has done so by then. */
+const UNLOCK_MS = 1500;
 /** A tip about one sentence is read in this time. */
 const NOTICE_MS = 6000;
 
@@ -97,8 +99,18 @@ export class Session extends EventTarget {
 
   #openAudio() {
     // Both ask for the person's tap, so neither may wait for the other. What fails is said by their `state` events.
-    Promise.resolve(this.playback.unlock()).catch(() => {});
+    this.unlock();
     this.startMicrophone();
+  }
+
+  /** Sound, where the browser wants a tap for it. Without one it may stay silent and say nothing: then the page says it. */
+  unlock() {
+    const patience = new Promise((resolve) => setTimeout(resolve, UNLOCK_MS));
+    const told = () => {
+      const { state, utterance } = this.playback.state;
+      if (state !== this.state.audio) this.dispatch({ type: 'audio', state, utterance });
+    };
+    Promise.race([this.playback.unlock(), patience]).then(told, told);
   }
 
   /** Asks for the microphone, again where it was refused before. */

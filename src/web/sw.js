@@ -29,25 +29,49 @@ worker.addEventListener('activate', (/** @type {any} */ event) => {
   event.waitUntil(old.then(() => worker.clients.claim()));
 });
 
+/** Pages that were opened from what is kept: their parts come from there too, so that old and new never mix. @type {Set<string>} */
+const offline = new Set();
+
 worker.addEventListener('fetch', (/** @type {any} */ event) => {
-  const { request } = event;
-  const url = new URL(request.url);
-  const ours = request.method === 'GET' && url.origin === worker.location.origin;
-  if (!ours || url.pathname.startsWith('/v1') || /^\/(healthz|readyz|metrics)$/.test(url.pathname)) return;
-  event.respondWith(fromNetwork(request, url.pathname));
+  const { request, clientId, resultingClientId } = event;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== 'GET' || origin !== worker.location.origin || pathname.startsWith('/v1') || /^\/(healthz|readyz|metrics)$/.test(pathname)) return;
+  event.respondWith(request.mode === 'navigate' ? open(request, resultingClientId) : part(request, pathname, offline.has(clientId)));
 });
 
-/** @param {Request} request @param {string} path */
-async function fromNetwork(request, path) {
-  const kept = await caches.match(path);
+/** The page itself: from the network, or what is kept when that takes too long. @param {Request} request @param {string} client */
+async function open(request, client) {
+  const kept = await caches.match('/');
   try {
     const answer = await (kept ? Promise.race([fetch(request), late()]) : fetch(request));
-    if (answer.ok && (kept || request.destination === 'script')) (await caches.open(SHELL)).put(path, answer.clone());
+    if (answer.ok) await keep('/', answer);
+    return answer;
+  } catch (error) {
+    if (!kept) throw error;
+    offline.add(client);
+    return kept;
+  }
+}
+
+/** @param {Request} request @param {string} path @param {boolean} keptFirst */
+async function part(request, path, keptFirst) {
+  const kept = await caches.match(path);
+  if (kept && keptFirst) return kept;
+  try {
+    const answer = await fetch(request);
+    if (answer.ok && kept) await keep(path, answer);
     return answer;
   } catch (error) {
     if (kept) return kept;
     throw error;
   }
+}
+
+/** @param {string} path @param {Response} answer */
+async function keep(path, answer) {
+  const copy = answer.clone();
+  const cache = await caches.open(SHELL);
+  await cache.put(path, copy);
 }
 
 /** @returns {Promise<never>} */
