@@ -106,7 +106,7 @@ class Block {
       'article', { class: line.mine ? 'line mine' : 'line theirs', 'aria-live': line.mine ? 'off' : null },
       h('h2', { class: 'visually-hidden' }, line.mine ? t('you') : t('other')),
       this.texts, this.dots, this.tip,
-      h('div', { class: 'line-foot' }, this.amounts, h('div', { class: 'line-actions' }, this.again, this.full)),
+      h('div', { class: 'line-foot' }, this.amounts, h('div', { class: 'line-actions' }, line.mine ? null : this.again, this.full)),
     );
     this.texts.addEventListener('click', () => {
       if (String(document.getSelection() ?? '') === '') this.#replay();
