@@ -141,7 +141,7 @@ class Block {
       });
       [...this.texts.children].slice(wanted.length).forEach((old) => old.remove());
     }
-    const waits = line.failed === null && !line.mine && main === null;
+    const waits = line.failed === null && !line.mine && main === null && line.epoch === session.conversation.epoch;
     this.dots.hidden = !waits;
     this.tip.hidden = line.failed === null;
     if (line.failed !== null) setText(this.tip, t(FAILED[line.failed] ?? 'failed'));
