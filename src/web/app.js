@@ -81,10 +81,17 @@ function render() {
   if (key !== viewKey || !view) {
     viewKey = key;
     view?.stop?.();
+    const focused = root.contains(document.activeElement);
     document.documentElement.lang = made.t.lang;
     document.documentElement.dir = direction(made.ui);
     view = name === 'room' ? roomView(made, state) : name.startsWith('end') ? endView(made, state) : startView(made, state);
     root.replaceChildren(view.element);
+    // Who was on a control that is gone goes on at the new page's heading, not at the top of nowhere.
+    if (focused) {
+      const heading = root.querySelector('h1');
+      heading?.setAttribute('tabindex', '-1');
+      heading?.focus({ preventScroll: true });
+    }
   } else {
     view.update(state);
   }
