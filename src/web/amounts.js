@@ -8,8 +8,8 @@
 import { COUNTERS, CURRENCIES, DECIMAL_COMMA, MEASURES, MULTIPLIERS, SPACE_GROUPS } from './amounts-words.js';
 
 /**
- * @typedef {{kind: 'money' | 'quantity' | 'number', value: number, unit: string | null, at: number}} Amount
- *   unit: a currency code for money, the word as it was written for quantities; at: where in the text it begins.
+ * @typedef {{kind: 'money' | 'quantity' | 'number', value: number, unit: string | null, at: number, end: number}} Amount
+ *   unit: a currency code for money, the word as it was written for quantities; at, end: where in the text it begins and ends.
  */
 
 /** Ends a word of an alphabetic script; words of Chinese, Japanese and Korean end anywhere. @param {string} source */
@@ -17,6 +17,8 @@ const bounded = (source) => (/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Kataka
 /** @param {readonly string[]} sources the longest first, so that 个月 is not read as 个 */
 const oneOf = (sources) => [...sources].sort((a, b) => b.length - a.length).map(bounded).join('|');
 
+/** Characters around a number in which its sign and unit are looked for. */
+const NEAR = 32;
 const SPACE = '[ \\u00a0\\u202f]?';
 const MONEY_AFTER = CURRENCIES.map((c) => ({ code: c.code, at: new RegExp(`^${SPACE}(?:${oneOf(c.after)})`, 'u') }));
 const MONEY_BEFORE = CURRENCIES.map((c) => ({ code: c.code, at: new RegExp(`(?:^|[^\\p{L}])(?:${c.before.join('|')})${SPACE}$`, 'u') }));
@@ -27,6 +29,21 @@ const TIMES = MULTIPLIERS.map(([words, by]) => ({ at: new RegExp(`^${SPACE}(${on
 const HAN_DIGITS = '零〇一二两俩三四五六七八九';
 const HAN_RUN = '零〇一二两俩三四五六七八九十百千万亿点';
 const HAN_PLACES = /** @type {Record<string, number>} */ ({ 十: 10, 百: 100, 千: 1000 });
+
+const COUNTED = `(?:${[...COUNTERS, ...MEASURES].filter((w) => /^\p{Script=Han}+$/u.test(w)).join('|')})`;
+/** Nothing that is counted follows. */
+const NOT_COUNTED = `(?! ?${COUNTED})`;
+/** The last digit of a price: no further digit and nothing counted follows, but "for one" (三块八一个) may. */
+const ENDS = `(?!(?!一${COUNTED})[\\d${HAN_RUN}])${NOT_COUNTED}`;
+
+const JIAO = new RegExp(`^ ?(?:毛|角)(?:([\\d${HAN_DIGITS}])分?${ENDS})?`, 'u');
+const AFTER_YUAN = new RegExp(`^([\\d${HAN_DIGITS}])(?:(?:毛|角)(?:([\\d${HAN_DIGITS}])分?)?)?${ENDS}`, 'u');
+const STARTS_COUNTED = new RegExp(`^${COUNTED}`, 'u');
+const IS_ENDED = new RegExp(`^${ENDS}`, 'u');
+const RUNS = new RegExp(`[${HAN_RUN}]+`, 'gu');
+const ONLY_DIGITS = new RegExp(`^[${HAN_DIGITS}]+$`, 'u');
+/** Numbers as they are written, without and with plain spaces between groups. */
+const NUMBER = ['[\\u00a0\\u202f]', '[ \\u00a0\\u202f]'].map((group) => new RegExp(`\\d+(?:(?:[.,'’]|${group}(?=\\d{3}(?!\\d)))\\d+)*`, 'gu'));
 
 /** What follows a number that is a date, a time of day, an ordinal, a floor: no amount. */
 const CALENDAR = /^ ?(?:月|号|日(?!元|圆)|点|楼|层|岁|時|时|分(?!钟)|st\b|nd\b|rd\b|th\b|h\b|am\b|pm\b|월|층|시|분)/u;
@@ -46,32 +63,34 @@ function withAsciiDigits(text) {
 }
 
 /**
- * The amounts of a caption, in the order in which they were said.
- * @param {string} caption @param {string} lang the caption's language @returns {Amount[]}
+ * The amounts of a caption, in the order in which they were said. While the caption still grows, one at its very end may not be whole
+ * (一万两 and then 百块; 12 and then " dollars"): it is left out.
+ * @param {string} caption @param {string} lang the caption's language @param {boolean} [whole] no more words come @returns {Amount[]}
  */
-export function amounts(caption, lang) {
+export function amounts(caption, lang, whole = true) {
   const text = withAsciiDigits(caption).toLowerCase();
   // Lower case may be longer than the caption in a few scripts (İ): positions are only used for order.
   const found = [...digitAmounts(text, lang), ...(lang === 'zh' || lang === 'ja' ? spelledAmounts(text) : [])];
   found.sort((a, b) => a.at - b.at);
-  return found.filter((a, i) => !found.slice(0, i).some((b) => b.kind === a.kind && b.value === a.value && b.unit === a.unit));
+  const length = text.trimEnd().length;
+  const sure = whole ? found : found.filter((a) => a.end < length);
+  return sure.filter((a, i) => !sure.slice(0, i).some((b) => b.kind === a.kind && b.value === a.value && b.unit === a.unit));
 }
 
 /** @param {string} text @param {string} lang */
 function* digitAmounts(text, lang) {
-  const group = SPACE_GROUPS.includes(lang) ? '[ \\u00a0\\u202f]' : '[\\u00a0\\u202f]';
-  const number = new RegExp(`\\d+(?:(?:[.,'’]|${group}(?=\\d{3}(?!\\d)))\\d+)*`, 'gu');
+  const number = /** @type {RegExp} */ (NUMBER[SPACE_GROUPS.includes(lang) ? 1 : 0]);
   for (const match of text.matchAll(number)) {
     const at = match.index;
-    const before = text.slice(0, at);
-    const after = text.slice(at + match[0].length);
-    if (/[\p{Script=Latin}\p{Script=Cyrillic}_]$|[:/@]$|\d[-–]$|[\d.,]$/u.test(before) && !MONEY_BEFORE.some((c) => c.at.test(before))) continue;
-    if (/^(?:[:/@]\d|[-–]\d+[-–])/u.test(after) || ORDINAL.test(before)) continue;
+    const before = text.slice(Math.max(0, at - NEAR), at);
+    const after = text.slice(at + match[0].length, at + match[0].length + NEAR);
     const lead = MONEY_BEFORE.find((c) => c.at.test(before));
+    if (!lead && /[\p{Script=Latin}\p{Script=Cyrillic}_]$|[:/@]$|\d[-–]$|[\d.,]$/u.test(before)) continue;
+    if (/^(?:[:/@]\d|[-–]\d+[-–])/u.test(after) || ORDINAL.test(before)) continue;
     const exact = MEASURE.test(after);
     const value = parseDigits(match[0], lang, exact);
     if (value === null) continue;
-    const amount = withUnit(value, after, at, lead?.code ?? null);
+    const amount = withUnit(value, after, at, at + match[0].length, lead?.code ?? null);
     if (amount) yield amount;
   }
 }
@@ -108,89 +127,95 @@ function finite(digits) {
 
 /**
  * Looks at what follows a number in digits.
- * @param {number} value @param {string} rest @param {number} at @param {string | null} currency @returns {Amount | null}
+ * @param {number} value @param {string} rest @param {number} at @param {number} end of the digits @param {string | null} currency @returns {Amount | null}
  */
-function withUnit(value, rest, at, currency) {
+function withUnit(value, rest, at, end, currency) {
   let after = rest;
   for (const { at: pattern, by } of TIMES) {
     const match = pattern.exec(after);
     if (match) {
       value = round(value * (match[1] === 'billion' ? 1e9 : by));
       after = after.slice(match[0].length);
+      end += match[0].length;
       break;
     }
   }
-  const yuan = kuai(value, after);
-  if (yuan !== null && currency === null) return { kind: 'money', value: yuan, unit: 'CNY', at };
-  const money = currency ?? MONEY_AFTER.find((c) => c.at.test(after))?.code ?? null;
-  if (money) return { kind: 'money', value, unit: money, at };
+  const yuan = currency === null ? kuai(value, after) : null;
+  if (yuan) return { kind: 'money', value: yuan.value, unit: 'CNY', at, end: end + yuan.length };
+  const money = currency === null ? moneyAfter(after) : { code: currency, length: moneyAfter(after)?.length ?? 0 };
+  if (money) return { kind: 'money', value, unit: money.code, at, end: end + money.length };
   const unit = MEASURE.exec(after) ?? COUNTER.exec(after);
-  if (unit) return { kind: 'quantity', value, unit: unit[1] ?? null, at };
+  if (unit) return { kind: 'quantity', value, unit: unit[1] ?? null, at, end: end + unit[0].length };
   if (CALENDAR.test(after) || /^[\p{Script=Latin}\p{Script=Cyrillic}_-]/u.test(after)) return null;
-  return value >= 10 || !Number.isInteger(value) ? { kind: 'number', value, unit: null, at } : null;
+  return value >= 10 || !Number.isInteger(value) ? { kind: 'number', value, unit: null, at, end } : null;
+}
+
+/** @param {string} after */
+function moneyAfter(after) {
+  for (const { code, at } of MONEY_AFTER) {
+    const match = at.exec(after);
+    if (match) return { code, length: match[0].length };
+  }
+  return null;
 }
 
 /**
  * Yuan with what follows 块 or 元: 三块八 is 3.8, 三块八毛五 3.85, 三块半 3.5; 五毛 alone is 0.5. But 十块三个 is ten yuan for three.
- * @param {number} value @param {string} after @returns {number | null}
+ * @param {number} value @param {string} after @returns {{value: number, length: number} | null} length: of what follows the number
  */
 function kuai(value, after) {
   const whole = /^ ?(?:块钱|块|塊|元|圆)/u.exec(after);
-  const digit = `[\\d${HAN_DIGITS}]`;
   if (!whole) {
-    const jiao = new RegExp(`^ ?(?:毛|角)(?:(${digit})分?${ENDS})?`, 'u').exec(after);
-    return jiao ? round(value / 10 + hanDigit(jiao[1]) / 100) : null;
+    const jiao = JIAO.exec(after);
+    return jiao ? { value: round(value / 10 + hanDigit(jiao[1]) / 100), length: jiao[0].length } : null;
   }
-  const rest = after.slice(whole[0].length);
-  if (rest.startsWith('半')) return round(value + 0.5);
-  const parts = new RegExp(`^(${digit})(?:(?:毛|角)(?:(${digit})分?)?)?${ENDS}`, 'u').exec(rest);
-  return parts ? round(value + hanDigit(parts[1]) / 10 + hanDigit(parts[2]) / 100) : value;
+  const length = whole[0].length;
+  const rest = after.slice(length);
+  if (rest.startsWith('半')) return { value: round(value + 0.5), length: length + 1 };
+  const parts = AFTER_YUAN.exec(rest);
+  if (!parts) return { value, length };
+  return { value: round(value + hanDigit(parts[1]) / 10 + hanDigit(parts[2]) / 100), length: length + parts[0].length };
 }
-
-const COUNTED = `(?:${[...COUNTERS, ...MEASURES].filter((w) => /^\p{Script=Han}+$/u.test(w)).join('|')})`;
-/** Nothing that is counted follows. */
-const NOT_COUNTED = `(?! ?${COUNTED})`;
-/** The last digit of a price: no further digit and nothing counted follows, but "for one" (三块八一个) may. */
-const ENDS = `(?!(?!一${COUNTED})[\\d${HAN_RUN}])${NOT_COUNTED}`;
 
 /** @param {string} text */
 function* spelledAmounts(text) {
   for (const match of text.matchAll(/百分之([零〇一二两三四五六七八九十百点\d.]+)/gu)) {
     const value = parseHan(match[1] ?? '') ?? finite(match[1] ?? '');
-    if (value !== null) yield /** @type {Amount} */ ({ kind: 'quantity', value, unit: '%', at: match.index });
+    if (value !== null) yield /** @type {Amount} */ ({ kind: 'quantity', value, unit: '%', at: match.index, end: match.index + match[0].length });
   }
-  for (const match of text.matchAll(new RegExp(`[${HAN_RUN}]+`, 'gu'))) {
+  for (const match of text.matchAll(RUNS)) {
     const all = match[0];
-    const before = text.slice(0, match.index);
+    const before = text.slice(Math.max(0, match.index - NEAR), match.index);
     // 两千五一台 is 2500 for one, 二十一台 is 21.
-    const forOne = parseHan(all) === null && all.endsWith('一') && new RegExp(`^${COUNTED}`, 'u').test(text.slice(match.index + all.length));
+    const forOne = parseHan(all) === null && all.endsWith('一') && STARTS_COUNTED.test(text.slice(match.index + all.length));
     const run = forOne ? all.slice(0, -1) : all;
-    const after = text.slice(match.index + run.length);
+    const after = text.slice(match.index + run.length, match.index + run.length + NEAR);
     // A fraction after 块 and 毛 was read together with its whole; digits before are read by digitAmounts.
-    if (/[\d.]$/u.test(before) || (/[块塊元圆毛角]$/u.test(before) && new RegExp(`^${ENDS}`, 'u').test(after))) continue;
+    if (/[\d.]$/u.test(before) || (/[块塊元圆毛角]$/u.test(before) && IS_ENDED.test(after))) continue;
     if (ORDINAL.test(before) || /百分之$/u.test(before)) continue;
     const value = parseHan(run);
     if (value === null) continue;
+    const at = match.index;
+    const end = at + run.length;
     const yuan = kuai(value, after);
-    if (yuan !== null) {
+    if (yuan) {
       // 一块 also means "together" and "a piece": only 一块钱, 一块五 are surely money.
-      if (run === '一' && yuan === 1 && !/^(?:块钱|元|毛钱)/u.test(after)) continue;
-      yield /** @type {Amount} */ ({ kind: 'money', value: yuan, unit: 'CNY', at: match.index });
+      if (run === '一' && yuan.value === 1 && !/^(?:块钱|元|毛钱)/u.test(after)) continue;
+      yield /** @type {Amount} */ ({ kind: 'money', value: yuan.value, unit: 'CNY', at, end: end + yuan.length });
       continue;
     }
-    const money = MONEY_AFTER.find((c) => c.at.test(after));
+    const money = moneyAfter(after);
     const measure = MEASURE.exec(after);
     const counter = COUNTER.exec(after);
-    if (money) yield /** @type {Amount} */ ({ kind: 'money', value, unit: money.code, at: match.index });
-    else if (measure) {
-      let number = value;
-      if (new RegExp(`^ ?${measure[1]}半`, 'u').test(after)) number += 0.5;
-      yield /** @type {Amount} */ ({ kind: 'quantity', value: number, unit: measure[1], at: match.index });
-    } else if (counter) {
-      const number = after.slice(counter[0].length).startsWith('半') ? value + 0.5 : value;
-      if (number > 1) yield /** @type {Amount} */ ({ kind: 'quantity', value: number, unit: counter[1], at: match.index });
+    const unit = measure ?? counter;
+    if (money) {
+      yield /** @type {Amount} */ ({ kind: 'money', value, unit: money.code, at, end: end + money.length });
+    } else if (unit) {
+      const half = after.slice(unit[0].length).startsWith('半');
+      const number = half ? value + 0.5 : value;
+      if (measure || number > 1) yield /** @type {Amount} */ ({ kind: 'quantity', value: number, unit: unit[1] ?? null, at, end: end + unit[0].length + Number(half) });
     } else if (value >= 10 && /[十百千万亿]/u.test(run) && !CALENDAR.test(after)) {
-      yield /** @type {Amount} */ ({ kind: 'number', value, unit: null, at: match.index });
+      yield /** @type {Amount} */ ({ kind: 'number', value, unit: null, at, end });
     }
   }
 }
@@ -236,7 +261,7 @@ export function parseHan(run) {
   }
   const value = total + section;
   if (fraction === undefined) return value > 0 ? value : null;
-  if (!new RegExp(`^[${HAN_DIGITS}]+$`, 'u').test(fraction)) return null;
+  if (!ONLY_DIGITS.test(fraction)) return null;
   return Number(`${value}.${[...fraction].map(hanDigit).join('')}`);
 }
 

@@ -44,11 +44,31 @@ const root = /** @type {HTMLElement} */ (document.getElementById('app'));
 /** @type {View | null} */
 let view = null;
 let viewKey = '';
+/** Whether the person tapped: from then on the session looks after the connection. */
+let started = false;
+let probeTimer = 0;
+
+/** The words of the interface; app.js waits for the first ones before it draws anything. @type {{t: import('./i18n.js').Translate, ui: string}} */
+let words = { t: await translator(wantedInterface()), ui: wantedInterface() };
+
+function wantedInterface() {
+  return interfaceLanguage(settings.ui, settings.language ?? 'en', navigator.languages);
+}
+
+/** Draws the page in another language as soon as its words are there. */
+async function changeInterface() {
+  const ui = wantedInterface();
+  if (ui === words.ui) return;
+  try {
+    words = { t: await translator(ui), ui };
+  } catch {
+    // Without a connection to load them, the old words stay.
+  }
+}
 
 /** @returns {Context} */
 function context() {
-  const ui = interfaceLanguage(settings.ui, settings.language ?? 'en', navigator.languages);
-  return { t: translator(ui), ui, session, settings, actions, languages: session.state.languages, install };
+  return { ...words, session, settings, actions, languages: session.state.languages, install };
 }
 
 /** Puts the view on the page that the state asks for; the same one is only updated. */
@@ -61,10 +81,17 @@ function render() {
   if (key !== viewKey || !view) {
     viewKey = key;
     view?.stop?.();
+    const focused = root.contains(document.activeElement);
     document.documentElement.lang = made.t.lang;
     document.documentElement.dir = direction(made.ui);
     view = name === 'room' ? roomView(made, state) : name.startsWith('end') ? endView(made, state) : startView(made, state);
     root.replaceChildren(view.element);
+    // Who was on a control that is gone goes on at the new page's heading, not at the top of nowhere.
+    if (focused) {
+      const heading = root.querySelector('h1');
+      heading?.setAttribute('tabindex', '-1');
+      heading?.focus({ preventScroll: true });
+    }
   } else {
     view.update(state);
   }
@@ -81,11 +108,13 @@ function redraw() {
 function makeActions() {
   const store = () => saveSettings(settings);
   return {
-    start: () => {
+    start() {
       store();
+      started = true;
       session.start();
     },
-    retry: () => session.retry(),
+    /** Before the first tap there is only a server to look for. */
+    retry: () => (started ? session.retry() : probe()),
     /** @param {string} tag */
     chooseLanguage(tag) {
       // Who changes the language they speak means the one they hear too, unless they had chosen another to hear.
@@ -130,11 +159,10 @@ function makeActions() {
       session.applyVolume();
       render();
     },
-    unlock: () => {
-      session.playback.unlock().catch(() => {});
-    },
+    unlock: () => session.unlock(),
     showInvitation: () => view?.showInvitation?.(),
     newConversation() {
+      started = true;
       session.reset('merchant');
       session.start();
     },
@@ -147,7 +175,8 @@ function makeActions() {
 }
 
 /** A change made in the open menu redraws the page under it: the menu opens again, with the same control in focus. */
-function refreshSheet() {
+async function refreshSheet() {
+  await changeInterface();
   const sheet = /** @type {HTMLDialogElement | null} */ (document.querySelector('dialog.sheet[open]'));
   const focus = document.activeElement?.getAttribute('data-testid');
   const at = sheet?.scrollTop ?? 0;
@@ -176,6 +205,11 @@ session.addEventListener('level', (event) => {
 });
 install.addEventListener('change', render);
 
+// Any tap will do for the sound, not only the one on its button.
+document.addEventListener('click', () => {
+  if (session.state.audio === 'blocked' || session.state.audio === 'interrupted') session.unlock();
+});
+
 addEventListener('pagehide', () => session.keep());
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'hidden') session.keep();
@@ -190,13 +224,14 @@ addEventListener('hashchange', () => {
 
 /** The first page says at once when it was opened without a network or a server; it comes back by itself. */
 async function probe() {
-  if (session.state.phase !== 'start' && session.state.phase !== 'problem') return;
+  if (started) return;
+  clearTimeout(probeTimer);
   try {
     await fetch('/healthz', { cache: 'no-store' });
     if (session.state.phase === 'problem') session.dispatch({ type: 'reset', role: session.join?.role ?? 'merchant' });
   } catch {
     session.dispatch({ type: 'problem', kind: navigator.onLine ? 'unreachable' : 'offline', retryAt: Date.now() + 3000 });
-    setTimeout(probe, 3000);
+    probeTimer = window.setTimeout(probe, 3000);
   }
 }
 
@@ -222,5 +257,6 @@ if (!window.isSecureContext) {
 } else if (!session.restore(kept)) {
   session.dispatch({ type: 'reset', role: join?.role ?? 'merchant' });
 }
+started = session.state.phase === 'joining';
 if (session.state.phase === 'start') probe();
 registerWorker();

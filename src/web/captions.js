@@ -62,7 +62,7 @@ export class Conversation {
         return line;
       }
       case 'error': {
-        const line = message.utterance === undefined ? undefined : this.byKey.get(this.#key(message.utterance));
+        const line = message.utterance === undefined ? null : this.find(message.utterance);
         if (!line) return null;
         line.failed = message.code;
         settle(line);
@@ -71,6 +71,11 @@ export class Conversation {
       default:
         return null;
     }
+  }
+
+  /** The line of an utterance of the present session. @param {number} utterance */
+  find(utterance) {
+    return this.byKey.get(this.#key(utterance)) ?? null;
   }
 
   /** @param {number} utterance */

@@ -1,26 +1,30 @@
-/** @file The interface's words in the person's language, from the one table in i18n-table.js.
+/** @file The interface's words in the person's language. The table is the folder i18n/: one file per language, one row per phrase.
  *
- * Owns which languages the interface speaks, the guess from the browser's list, direction and placeholders. Languages of the conversation
- * are languages.js. Used by app.js (which makes the translator) and by the views (which are given it).
+ * Only the person's own column is loaded, so that the page stays small; a test checks that every column has every row with the same
+ * placeholders. Owns which languages the interface speaks, the choice among them, and direction. Languages of the conversation are
+ * languages.js. Used by app.js, which makes the translator that the views are given.
  */
 
 import { firstKnown, primaryTag } from './languages.js';
-import { TABLE, UI_LANGUAGES } from './i18n-table.js';
 
-export { UI_LANGUAGES };
+/** The columns. `zh` is simplified Chinese. */
+export const UI_LANGUAGES = ['zh', 'en', 'ar', 'es', 'fr', 'pt', 'ru', 'ko', 'ja', 'hi', 'de', 'vi'];
 
-/** @typedef {keyof typeof TABLE} Key */
+/** @typedef {typeof import('./i18n/en.js').default} Words */
+/** @typedef {keyof Words} Key */
 /** @typedef {((key: Key, values?: Record<string, string | number>) => string) & {lang: string, dir: 'ltr' | 'rtl'}} Translate */
 
-/** @param {string} tag */
+/** @param {string} tag @returns {'ltr' | 'rtl'} */
 export const direction = (tag) => (['ar', 'fa', 'he', 'ur'].includes(primaryTag(tag)) ? 'rtl' : 'ltr');
 
-/** The words of one language. @param {string} lang one of UI_LANGUAGES @returns {Translate} */
-export function translator(lang) {
-  const column = Math.max(0, UI_LANGUAGES.indexOf(lang));
+/** Loads the words of one language. @param {string} lang one of UI_LANGUAGES @returns {Promise<Translate>} */
+export async function translator(lang) {
+  const column = UI_LANGUAGES.includes(lang) ? lang : 'en';
+  /** @type {{default: Words}} */
+  const { default: words } = await import(`./i18n/${column}.js`);
   /** @param {Key} key @param {Record<string, string | number>} [values] */
-  const t = (key, values = {}) => (TABLE[key][column] ?? '').replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all));
-  return Object.assign(t, { lang: lang === 'zh' ? 'zh-Hans' : lang, dir: direction(lang) });
+  const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all));
+  return Object.assign(t, { lang: column === 'zh' ? 'zh-Hans' : column, dir: direction(column) });
 }
 
 /**

@@ -23,6 +23,8 @@ const RELEASE_MS = 150;
 const KEEP_MS = 1000;
 /** A new invitation is asked for when the old one has this long left. */
 const RENEW_MS = 60_000;
+/** A browser that lets sound play has done so by then. */
+const UNLOCK_MS = 1500;
 /** A tip about one sentence is read in this time. */
 const NOTICE_MS = 6000;
 
@@ -48,7 +50,8 @@ export class Session extends EventTarget {
     this.conversation = new Conversation(Date.now());
     this.capture = new Capture();
     this.playback = new Playback({ forceWasm: this.forceWasm });
-    this.stats = { talkAt: 0, /** @type {number[]} */ addedLatencyMs: [] };
+    /** For tests and diagnosis: when one could talk (milliseconds since the page began to load), and what playback added. @type {{talkAt: number, addedLatencyMs: number[]}} */
+    this.stats = { talkAt: 0, addedLatencyMs: [] };
     this.#listen();
     this.applyVolume();
   }
@@ -96,8 +99,18 @@ export class Session extends EventTarget {
 
   #openAudio() {
     // Both ask for the person's tap, so neither may wait for the other. What fails is said by their `state` events.
-    Promise.resolve(this.playback.unlock()).catch(() => {});
+    this.unlock();
     this.startMicrophone();
+  }
+
+  /** Sound, where the browser wants a tap for it. Without one it may stay silent and say nothing: then the page says it. */
+  unlock() {
+    const patience = new Promise((resolve) => setTimeout(resolve, UNLOCK_MS));
+    const told = () => {
+      const { state, utterance } = this.playback.state;
+      if (state !== this.state.audio) this.dispatch({ type: 'audio', state, utterance });
+    };
+    Promise.race([this.playback.unlock(), patience]).then(told, told);
   }
 
   /** Asks for the microphone, again where it was refused before. */
@@ -178,6 +191,7 @@ export class Session extends EventTarget {
         break;
       case 'speech_end':
         this.playback.speechEnd(message);
+        this.#showLine(this.conversation.find(message.utterance));
         break;
       case 'invitation':
         this.#asked = false;
@@ -189,9 +203,14 @@ export class Session extends EventTarget {
     }
     const line = this.conversation.apply(message, this.state.me, Date.now());
     if (line) {
-      this.dispatchEvent(new CustomEvent('line', { detail: line }));
+      this.#showLine(line);
       this.#keepSoon();
     }
+  }
+
+  /** @param {import('./captions.js').Line | null} line */
+  #showLine(line) {
+    if (line) this.dispatchEvent(new CustomEvent('line', { detail: line }));
   }
 
   /** @param {any} welcome */

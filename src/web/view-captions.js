@@ -42,7 +42,7 @@ export function captionsView(context, showFull) {
   }
 
   /** @param {Line} line */
-  function update(line) {
+  function draw(line) {
     let block = blocks.get(line.key);
     if (!block) {
       block = new Block(line, context, showFull);
@@ -51,16 +51,31 @@ export function captionsView(context, showFull) {
       hint.hidden = true;
     }
     block.update(line);
+  }
+
+  function follow() {
     if (following) toEnd();
     else jump.hidden = false;
   }
 
-  function updateAll() {
-    session.conversation.lines.forEach(update);
+  /** @param {Line} line */
+  function update(line) {
+    draw(line);
+    follow();
   }
 
+  function updateAll() {
+    session.conversation.lines.forEach(draw);
+    // Once: each look at the height lays out the whole list.
+    if (blocks.size > 0) follow();
+  }
+
+  /** @type {number | null} */
+  let played = null;
   /** @param {number | null} utterance */
   function playing(utterance) {
+    if (utterance === played) return;
+    played = utterance;
     for (const block of blocks.values()) block.playing(utterance);
   }
 
@@ -73,6 +88,8 @@ export function captionsView(context, showFull) {
 class Block {
   /** @type {Map<string, Words>} */
   #words = new Map();
+  /** What the amounts on the page were read from. */
+  #amountsOf = '';
 
   /** @param {Line} line @param {Context} context @param {(line: Line) => void} showFull */
   constructor(line, context, showFull) {
@@ -89,7 +106,7 @@ class Block {
       'article', { class: line.mine ? 'line mine' : 'line theirs', 'aria-live': line.mine ? 'off' : null },
       h('h2', { class: 'visually-hidden' }, line.mine ? t('you') : t('other')),
       this.texts, this.dots, this.tip,
-      h('div', { class: 'line-foot' }, this.amounts, h('div', { class: 'line-actions' }, this.again, this.full)),
+      h('div', { class: 'line-foot' }, this.amounts, h('div', { class: 'line-actions' }, line.mine ? null : this.again, this.full)),
     );
     this.texts.addEventListener('click', () => {
       if (String(document.getSelection() ?? '') === '') this.#replay();
@@ -124,7 +141,7 @@ class Block {
       });
       [...this.texts.children].slice(wanted.length).forEach((old) => old.remove());
     }
-    const waits = line.failed === null && !line.mine && main === null;
+    const waits = line.failed === null && !line.mine && main === null && line.epoch === session.conversation.epoch;
     this.dots.hidden = !waits;
     this.tip.hidden = line.failed === null;
     if (line.failed !== null) setText(this.tip, t(FAILED[line.failed] ?? 'failed'));
@@ -137,8 +154,11 @@ class Block {
   /** @param {Text | null} main @param {Text | null} second */
   #showAmounts(main, second) {
     const { t, ui } = this.context;
-    const own = main ? amounts(main.committed, main.lang) : [];
-    const others = second ? amounts(second.committed, second.lang).filter((a) => a.kind === 'money') : [];
+    const key = JSON.stringify([ui, main?.committed, main?.last, second?.committed, second?.last, this.line.numbers.length]);
+    if (key === this.#amountsOf) return;
+    this.#amountsOf = key;
+    const own = main ? amounts(main.committed, main.lang, main.last) : [];
+    const others = second ? amounts(second.committed, second.lang, second.last).filter((a) => a.kind === 'money') : [];
     const named = this.line.numbers.map((n) => ({ kind: n.kind, value: Number(n.value), unit: n.unit ?? null })).filter((n) => Number.isFinite(n.value));
     const prices = own.filter((a) => a.kind === 'money');
     const same = (/** @type {{value: number, unit: string | null}[]} */ a, /** @type {typeof a} */ b) => a.every((x) => b.some((y) => y.value === x.value && y.unit === x.unit));
@@ -146,14 +166,11 @@ class Block {
     const doubt = prices.length > 0 && others.length > 0 && main?.last === true && second?.last === true && !(same(prices, others) && same(others, prices));
     const list = named.length > 0 ? named : doubt || own.length === 0 ? [...own, ...others.filter((a) => !same([a], own))] : own;
     const texts = list.map((amount) => formatAmount(amount, ui));
-    const now = [...this.amounts.querySelectorAll('.amount')].map((e) => e.textContent);
-    if (texts.length !== now.length || texts.some((text, i) => text !== now[i]) || doubt !== this.amounts.classList.contains('doubt')) {
-      this.amounts.classList.toggle('doubt', doubt);
-      this.amounts.replaceChildren(
-        ...texts.map((text) => h('bdi', { class: 'amount', 'data-testid': 'amount' }, text)),
-        ...(doubt ? [h('span', { class: 'amount-check' }, t('amount_check'))] : []),
-      );
-    }
+    this.amounts.classList.toggle('doubt', doubt);
+    this.amounts.replaceChildren(
+      ...texts.map((text) => h('bdi', { class: 'amount', 'data-testid': 'amount' }, text)),
+      ...(doubt ? [h('span', { class: 'amount-check' }, t('amount_check'))] : []),
+    );
   }
 
   #replay() {

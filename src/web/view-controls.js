@@ -3,7 +3,7 @@
  * Hold-to-talk works with a finger, with the keyboard (Space or Enter held) and with a screen reader's double tap (which toggles).
  */
 
-import { button, h, setText } from './dom.js';
+import { button, h, icon, setText } from './dom.js';
 
 /** Quietest and loudest microphone level on the meter, dBFS. */
 const QUIET = -60;
@@ -14,6 +14,7 @@ const MAX_TYPED = 500;
 /** @param {import('./app.js').Context} context */
 export function controlsView({ t, session }) {
   const mute = button('mic', { text: t('mute') }, { class: 'control mute', 'data-testid': 'mute', 'aria-pressed': 'false', onclick: onMute });
+  mute.prepend(icon('micOff'));
   const hold = button(null, { text: t('hold') }, { class: 'control hold', 'data-testid': 'hold', 'aria-pressed': 'false' });
   const type = button('keyboard', { text: t('type') }, { class: 'control type', 'data-testid': 'type', 'aria-expanded': 'false', onclick: () => typing(true) });
   const input = h('input', {
@@ -88,8 +89,7 @@ export function controlsView({ t, session }) {
     const words = mute.querySelector('span');
     if (words) setText(words, state.hold ? t('open_mic') : state.muted ? t('unmute') : t('mute'));
     mute.setAttribute('aria-pressed', String(!state.hold && state.muted));
-    mute.classList.toggle('off', state.hold || state.muted || !usable);
-    mute.querySelector('svg path')?.parentElement?.classList.toggle('crossed', !state.hold && state.muted);
+    mute.classList.toggle('off', !state.hold && (state.muted || !usable));
     const held = hold.querySelector('span');
     if (held) setText(held, state.held ? t('holding') : t('hold'));
     hold.setAttribute('aria-pressed', String(state.held));

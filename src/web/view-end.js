@@ -21,7 +21,8 @@ export function endView(context, state) {
   if (!left) text = kind === 'expired' && merchant ? t('expired_merchant') : t(`${kind}_text`);
   /** @type {[string, () => void][]} */
   const doing = [];
-  if (left || ((kind === 'expired' || kind === 'full' || kind === 'lost') && merchant)) doing.push([t('start_again'), () => actions.startAgain()]);
+  if (left) doing.push([t('start_again'), () => actions.startAgain()]);
+  else if (kind === 'lost' || ((kind === 'expired' || kind === 'full') && merchant)) doing.push([t('start_again'), () => actions.retry()]);
   else if (kind === 'insecure') doing.push([t('insecure_button'), () => actions.openSecure()]);
   else if (kind === 'outdated') doing.push([t('reload'), () => location.reload()]);
   else if (kind !== 'expired') doing.push([t('try_again'), () => actions.retry()]);

@@ -40,7 +40,7 @@ export function fullView({ t, settings, ui }) {
     if (!text) return;
     words.lang = text.lang;
     setText(words, text.committed.trim());
-    setText(amount, amounts(text.committed, text.lang).map((a) => formatAmount(a, ui)).join('  ·  '));
+    setText(amount, amounts(text.committed, text.lang, text.last).map((a) => formatAmount(a, ui)).join('  ·  '));
     amount.hidden = amount.textContent === '';
     fit();
   }

@@ -5,12 +5,11 @@
  */
 
 import { button, h, setText } from './dom.js';
-import { translator } from './i18n.js';
 import { isLoopback } from './invitation.js';
 import { qrCode } from './qr.js';
 
-/** The languages in which "scan me" stands under the code: whoever holds the other phone finds one. */
-const CALLS = ['en', 'ar', 'es', 'fr', 'ru', 'pt'];
+/** "Scan me", under the code: whoever holds the other phone finds a language they read. */
+const CALLS = [['en', 'Scan me'], ['ar', 'امسح الرمز'], ['es', 'Escanéame'], ['fr', 'Scannez-moi'], ['ru', 'Сканируйте'], ['pt', 'Leia o código']];
 
 /** @param {import('./app.js').Context} context */
 export function inviteView({ t, session }) {
@@ -22,7 +21,7 @@ export function inviteView({ t, session }) {
   const element = h(
     'section', { class: 'invite' },
     place,
-    h('p', { class: 'calls', 'aria-hidden': 'true' }, ...CALLS.map((lang) => h('span', { lang, dir: 'auto' }, translator(lang)('scan_me')))),
+    h('p', { class: 'calls', 'aria-hidden': 'true' }, ...CALLS.map(([lang, call]) => h('span', { lang, dir: 'auto' }, call ?? ''))),
     h('div', { class: 'invite-words' },
       h('p', {}, t('qr_hint')),
       h('p', { class: 'room-line' }, `${t('room_code')} `, code),

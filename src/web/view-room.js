@@ -123,7 +123,7 @@ export function roomView(context, state) {
     tells.replaceChildren(
       ...list.slice(0, 2).map((b) =>
         h(
-          'div', { class: `banner ${b.kind}`, 'data-testid': b.kind === 'bad' ? 'error' : 'banner', 'data-banner': b.key },
+          'div', { class: `banner banner-${b.kind}`, 'data-testid': b.kind === 'bad' ? 'error' : 'banner', 'data-banner': b.key },
           h('div', { class: 'banner-words' }, h('p', {}, b.text), b.more ? h('p', { class: 'banner-more' }, b.more) : null),
           ...(b.actions ?? []).map(([text, onclick]) => button(null, { text }, { class: 'banner-action', onclick })),
         ),
@@ -134,15 +134,17 @@ export function roomView(context, state) {
   let here = peerState(state);
   /** @param {State} now */
   function update(now) {
-    const where = peerState(now);
+    // Before there is a connection nobody knows who is there.
+    const unknown = now.peers.length === 0 && now.link !== 'open';
+    const where = unknown ? 'waiting' : peerState(now);
     const other = now.peers[0];
     const words = {
       here: t('peer_here', { language: other ? nameIn(other.speak === 'auto' ? other.hear : other.speak, ui) : '' }),
       away: t('peer_away'), waiting: t('peer_waiting'), gone: now.gone === 'bye' ? t('peer_gone') : now.gone ? t('peer_lost') : t('peer_waiting'),
     }[where];
-    setText(peerText, words);
-    peer.dataset.state = where;
     const linkText = { connecting: t('state_connecting'), open: t('state_open'), reconnecting: t('state_reconnecting'), closed: t('state_closed') }[now.link];
+    setText(peerText, unknown ? linkText : words);
+    peer.dataset.state = where;
     setText(link, linkText);
     link.dataset.state = now.link;
     element.dataset.link = now.link;

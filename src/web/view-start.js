@@ -36,6 +36,7 @@ export function startView(context, state) {
   const { t, actions } = context;
   const start = button('mic', { text: t('start_button') }, { class: 'primary start', 'data-testid': 'start', onclick: () => actions.start() });
   const status = h('p', { class: 'visually-hidden', role: 'status', 'data-testid': 'state' });
+  const slow = h('p', { class: 'hint warn-text', role: 'status', hidden: true });
   const [speak, ...more] = languageFields(context, true);
   const element = h(
     'main', { class: 'page start-page' },
@@ -49,7 +50,7 @@ export function startView(context, state) {
       h('p', { class: 'lead' }, state.role === 'merchant' ? t('start_merchant') : t('start_buyer')),
       h('div', { class: 'card' }, speak, h('details', {}, h('summary', {}, t('more_choices')), ...more)),
     ),
-    h('footer', { class: 'start-footer' }, start, h('p', { class: 'hint' }, t('privacy')), status),
+    h('footer', { class: 'start-footer' }, start, slow, h('p', { class: 'hint' }, t('privacy')), status),
   );
   /** @param {import('./state.js').State} next */
   const update = (next) => {
@@ -60,6 +61,9 @@ export function startView(context, state) {
     if (words) setText(words, busy ? t('starting') : t('start_button'));
     setText(status, busy ? t('state_connecting') : '');
     status.dataset.state = busy ? next.link : 'start';
+    // The first try failed: it goes on trying, and says what may be wrong.
+    slow.hidden = !(busy && next.link === 'reconnecting');
+    setText(slow, slow.hidden ? '' : `${t('unreachable_title')}. ${t('unreachable_text')}`);
   };
   update(state);
   return { element, update };

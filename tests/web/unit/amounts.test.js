@@ -81,6 +81,16 @@ test('Chinese numerals', () => {
   }
 });
 
+test('a caption that still grows: an amount at its end is not whole yet', () => {
+  const growing = (/** @type {string} */ lang, /** @type {string} */ text) => amounts(text, lang, false).map((a) => a.value);
+  assert.deepEqual(growing('zh', '最低一万两'), []);
+  assert.deepEqual(growing('zh', '最低一万两百块，'), [10200]);
+  assert.deepEqual(growing('zh', '三块'), []);
+  assert.deepEqual(growing('en', 'that is 12'), []);
+  assert.deepEqual(growing('en', 'that is 12 dollars '), []);
+  assert.deepEqual(growing('en', '5 dollars for 12'), [5]);
+});
+
 test('the same amount said twice is shown once', () => assert.deepEqual(read('en', '5 dollars. Yes, 5 dollars!'), ['5 USD']));
 
 test('written with signs and in Western digits', () => {
