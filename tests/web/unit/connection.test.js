@@ -304,7 +304,7 @@ test('a restarted server: resumption fails, the rejoin token opens a fresh sessi
 });
 
 test('a refusal ends it, and says why', () => {
-  for (const code of [4000, 4001, 4002, 4003, 4004, 4005]) {
+  for (const code of [4000, 4001, 4002, 4003, 4004, 4005, 4011]) {
     const world = setUp();
     world.connection.connect();
     world.socket().open();
