@@ -8,7 +8,7 @@
 import { FrameError, SUBPROTOCOL, VERSION, ahead, decodeFrame, parseServerMessage } from './protocol.js';
 import { Uplink } from './uplink.js';
 
-/** @import { ClientMessage, Fault, FloorMessage, Frame, Hello, LanguageMessage, ServerMessage, Welcome } from './protocol.js' */
+/** @import { ClientMessage, Fault, FloorMessage, Frame, Hello, ServerMessage, Welcome } from './protocol.js' */
 /** @import { PacketFlags } from './uplink.js' */
 
 /** Ask for a sign of life after this much quiet; browsers do not show the server's pings. */
