@@ -75,6 +75,7 @@ fn pure_parts_know_no_runtime_no_socket_and_no_clock() {
     let pure = [
         "protocol/",
         "session/state",
+        "router/downlink.rs",
         "router/state",
         "vad/segmenter",
         "pipeline/policy.rs",

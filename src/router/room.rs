@@ -19,17 +19,18 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    event::{Newcomer, PipelineFactory, RoomSerial, SpeakerHandle},
-    outbox::Outbox,
+    event::{Admission, Newcomer, PipelineFactory, RoomSerial, SpeakerHandle},
+    outbox::Inbox,
+    seats::{ResumeRequest, Ticket},
     state::RoomOptions,
-    task::{Command, RoomTask},
+    task::{Command, Entry as Entered, RoomTask},
 };
 use crate::{
-    ids::{ParticipantId, RoomCode},
+    ids::{ParticipantId, RoomCode, SessionId},
     privacy::Secret,
     protocol::{
         Fault,
-        message::{Hello, Invitation, LanguageChange, LeaveReason, Person, Role, Tokens},
+        message::{Hello, Invitation, LanguageChange, LeaveReason, Person, Resumed, Role, Say, Tokens},
     },
     time::Clock,
 };
@@ -61,28 +62,67 @@ pub struct JoinRequest {
     pub token: Option<Secret>,
     /// Who comes; the role is what was asked for, before the token is looked at.
     pub newcomer: Newcomer,
+    /// To go on with a session whose connection was lost; then nothing else counts but the room.
+    pub resume: Option<ResumeRequest>,
 }
 
 impl From<Hello> for JoinRequest {
     fn from(hello: Hello) -> Self {
-        let Hello { room, token, role, name, speak, hear, voice, .. } = hello;
-        Self { room, token, newcomer: Newcomer { role, name, speak, hear, voice } }
+        let Hello { room, token, role, name, speak, hear, voice, resume, received, .. } = hello;
+        let resume = resume.map(|secret| ResumeRequest { secret, received: received.unwrap_or(0) });
+        Self { room, token, newcomer: Newcomer { role, name, speak, hear, voice }, resume }
     }
 }
 
-/// A place in a room.
-#[derive(Debug, Clone)]
-pub struct Membership {
+/// What one knows of one's place in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The session's number; when it was resumed, the one it had before.
+    pub session: SessionId,
     /// Who one is.
     pub participant: ParticipantId,
     /// One's role.
     pub role: Role,
-    /// Who was there already.
+    /// Who else is there.
     pub others: Vec<Person>,
+    /// The secret to resume the session with.
+    pub resume: Secret,
+    /// The token to come back with when that fails.
+    pub token: Secret,
+    /// Where one's sound goes on, when the session was resumed.
+    pub resumed: Option<Resumed>,
+}
+
+/// A place in a room.
+#[derive(Debug)]
+pub struct Membership {
+    /// What one is told of it.
+    pub place: Place,
     /// Where one's packets go.
     pub speaker: SpeakerHandle,
+    /// Where the room's messages come from.
+    pub inbox: Inbox,
     /// Where one's requests go.
     pub room: RoomHandle,
+}
+
+/// What a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// To come in, from an invitation.
+    Join,
+    /// To come back, from `welcome`.
+    Rejoin,
+}
+
+impl Purpose {
+    /// How long a token lasts from when it is made.
+    pub fn lifetime(self) -> Duration {
+        match self {
+            Purpose::Join => Duration::from_secs(10 * 60),
+            Purpose::Rejoin => Duration::from_secs(12 * 60 * 60),
+        }
+    }
 }
 
 /// The way to a room.
@@ -105,9 +145,14 @@ impl RoomHandle {
         self.serial
     }
 
-    /// Says that somebody is gone. Waits for a place in the room's queue.
-    pub async fn leave(&self, who: ParticipantId, reason: LeaveReason) {
-        self.command(Command::Leave(who, reason)).await;
+    /// Says that the session with this end is over. Waits for a place in the room's queue.
+    pub async fn leave(&self, who: ParticipantId, inbox: &Inbox, reason: LeaveReason) {
+        self.command(Command::Leave(who, inbox.connection(), reason)).await;
+    }
+
+    /// Says something in writing.
+    pub async fn say(&self, who: ParticipantId, say: Say) {
+        self.command(Command::Say(who, say)).await;
     }
 
     /// Changes somebody's languages or voice.
@@ -209,27 +254,60 @@ impl RoomRegistry {
     ///
     /// # Errors
     /// [`Fault::RoomNotFound`], [`Fault::BadToken`], [`Fault::RoomFull`], [`Fault::RoleTaken`], [`Fault::ServerFull`],
-    /// [`Fault::ShuttingDown`]; [`Fault::Internal`] when the room fails at that very moment.
-    pub async fn join(&self, request: JoinRequest, outbox: Outbox) -> Result<Membership, Fault> {
-        let (mut outbox, mut attempts) = (outbox, 0);
+    /// [`Fault::ShuttingDown`]; [`Fault::ResumeFailed`] for a request to resume, and nothing else then; [`Fault::Internal`] when the
+    /// room fails at that very moment.
+    pub async fn join(&self, session: SessionId, request: JoinRequest) -> Result<Membership, Fault> {
+        if let Some(resume) = request.resume {
+            return self.resume(&request.room, resume).await;
+        }
+        let mut attempts = 0;
         loop {
             let handle = self.find_or_create(&request)?;
             let role = handle.authorise(&request, self.options.open_rooms)?;
             let newcomer = Newcomer { role, ..request.newcomer.clone() };
             let (reply_tx, reply_rx) = oneshot::channel();
-            match handle.commands_tx.send(Command::Join(newcomer, outbox, reply_tx)).await {
+            match handle.commands_tx.send(Command::Join(newcomer, session, reply_tx)).await {
                 Ok(()) => {
-                    let (admission, speaker) = reply_rx.await.unwrap_or(Err(Fault::Internal))?;
-                    let super::event::Admission { participant, role, others } = admission;
-                    return Ok(Membership { participant, role, others, speaker, room: handle });
+                    let entered = reply_rx.await.unwrap_or(Err(Fault::Internal))?;
+                    return Ok(self.membership(&request.room, handle, entered));
                 }
                 // The room ended between the look-up and now: forget it and look again.
-                Err(mpsc::error::SendError(Command::Join(_, returned, _))) if attempts < 3 => {
+                Err(_) if attempts < 3 => {
                     self.rooms.remove_if(&request.room, |_, h| h.serial == handle.serial);
-                    (outbox, attempts) = (returned, attempts + 1);
+                    attempts += 1;
                 }
                 Err(_) => return Err(Fault::Internal),
             }
+        }
+    }
+
+    /// Goes on with a session. What is wrong, room or secret, is not told: nobody learns which codes exist.
+    async fn resume(&self, room: &RoomCode, request: ResumeRequest) -> Result<Membership, Fault> {
+        let handle = self.rooms.get(room).map(|found| found.value().clone()).ok_or(Fault::ResumeFailed)?;
+        let (reply_tx, reply_rx) = oneshot::channel();
+        handle.command(Command::Resume(request, reply_tx)).await;
+        let entered = reply_rx.await.unwrap_or(Err(Fault::ResumeFailed));
+        let result = if entered.is_ok() { "resumed" } else { "failed" };
+        metrics::counter!("tongchuan_resumptions_total", "result" => result).increment(1);
+        Ok(self.membership(room, handle, entered?))
+    }
+
+    fn membership(&self, code: &RoomCode, room: RoomHandle, (admission, speaker, ticket): Entered) -> Membership {
+        let Admission { participant, role, others } = admission;
+        let Ticket { session, inbox, resume, resumed } = ticket;
+        let token = self.sign(code, role, Purpose::Rejoin);
+        let place = Place { session, participant, role, others, resume, token, resumed };
+        Membership { place, speaker, inbox, room }
+    }
+
+    /// A token for `room`, good from now on for as long as its purpose allows.
+    pub fn sign(&self, room: &RoomCode, role: Role, _purpose: Purpose) -> Secret {
+        let tokens = self.rooms.get(room).map(|found| found.value().tokens.clone());
+        match (tokens, role) {
+            (Some(tokens), Role::Merchant) => tokens.merchant.clone(),
+            (Some(tokens), Role::Buyer) => tokens.buyer.clone(),
+            // The room is over: a token that lets nobody in.
+            (None, _) => Secret::random(),
         }
     }
 
