@@ -170,7 +170,12 @@ impl Client {
         Ok((client, events_rx))
     }
 
-    async fn open(url: &str, hello: Hello, received: u64, uplink: Uplink) -> Result<(Self, mpsc::Receiver<Received>), ClientError> {
+    async fn open(
+        url: &str,
+        hello: Hello,
+        received: u64,
+        uplink: Uplink,
+    ) -> Result<(Self, mpsc::Receiver<Received>), ClientError> {
         let mut request = url.into_client_request()?;
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
         let (mut socket, _) = connect_async(request).await?;
@@ -198,7 +203,9 @@ impl Client {
             loop {
                 let (event, counts) = match stream.next().await {
                     // What is not understood is ignored, as the protocol asks, but it counts.
-                    Some(Ok(Message::Text(text))) => (ServerMessage::parse(text.as_bytes()).ok().flatten().map(Event::Message), true),
+                    Some(Ok(Message::Text(text))) => {
+                        (ServerMessage::parse(text.as_bytes()).ok().flatten().map(Event::Message), true)
+                    }
                     Some(Ok(Message::Binary(bytes))) => (Frame::decode(&bytes).ok().map(Event::Audio), true),
                     Some(Ok(Message::Close(frame))) => (Some(Event::Closed(frame.map(|f| f.code.into()))), false),
                     Some(Ok(_)) => (None, false),

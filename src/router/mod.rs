@@ -17,8 +17,8 @@ pub mod seats;
 pub mod state;
 pub mod task;
 
-pub use event::{LaneHandle, LaneKey, PipelineFactory, RoomSerial, SpeakerHandle, SpeakerKey};
 pub use downlink::Outbound;
+pub use event::{LaneHandle, LaneKey, PipelineFactory, RoomSerial, SpeakerHandle, SpeakerKey};
 pub use outbox::{Inbox, Outbox};
 pub use room::{JoinRequest, Membership, Place, Purpose, RoomHandle, RoomRegistry, RouterOptions};
 pub use seats::ResumeRequest;

@@ -15,8 +15,8 @@ use tongchuan::{
     ids::{RoomCode, SessionId, StreamId},
     inference::JobError,
     language::{Language, Spoken, Voice},
-    privacy::Secret,
     pipeline::event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, StageTimes},
+    privacy::Secret,
     protocol::{
         ClientMessage, ErrorCode, Frame, SUBPROTOCOL, ServerMessage,
         frame::{Kind, TICKS_PER_PACKET},

@@ -25,14 +25,8 @@ fn who_is_lost_is_away_and_what_is_said_meanwhile_is_for_him_too() {
     assert_eq!(audience(&scene.speaks(lanes[0], id, 0)), [buyer]);
     scene.now = Millis(30_000);
     let admission = scene.room.resume(buyer).expect("still a member");
-    let other = Person {
-        participant: merchant,
-        role: Role::Merchant,
-        name: None,
-        speak: Spoken::Fixed(ZH),
-        hear: ZH,
-        away: false,
-    };
+    let other =
+        Person { participant: merchant, role: Role::Merchant, name: None, speak: Spoken::Fixed(ZH), hear: ZH, away: false };
     assert_eq!(admission, Admission { participant: buyer, role: Role::Buyer, others: vec![other] });
     assert_eq!(told(&scene.outputs()), [(merchant, format!("back {buyer}"))]);
     assert_eq!(scene.room.poll_timeout(), None, "nobody is waited for");
