@@ -76,6 +76,7 @@ fn pure_parts_know_no_runtime_no_socket_and_no_clock() {
         "protocol/",
         "session/state",
         "router/state",
+        "router/token.rs",
         "vad/segmenter",
         "pipeline/policy.rs",
         "pipeline/segments.rs",
