@@ -25,7 +25,12 @@ use tongchuan::{
 const ROOM: &str = "K7M2QX";
 
 fn node() -> Node {
-    Node::new(RouterOptions::default(), Scripted::default())
+    Node::new(open(), Scripted::default())
+}
+
+/// A code is enough to come in.
+fn open() -> RouterOptions {
+    RouterOptions { open_rooms: true, ..RouterOptions::default() }
 }
 
 /// A merchant and a buyer whose welcomes are kept.
@@ -209,7 +214,7 @@ async fn fifteen_seconds_of_kept_sound_are_one_sentence_with_what_came_before() 
     let clock = Clock::start();
     let pipelines = Arc::new(Pipelines::empty(clock));
     pipelines.fill(fake::stages(FakeOptions::default()));
-    let node = Node::with(RouterOptions::default(), clock, pipelines);
+    let node = Node::with(open(), clock, pipelines);
     let ((mut merchant, _), (mut buyer, welcome)) = met(&node).await;
     let mut encoder = Encoder::new(&EncoderOptions { rate: SampleRate::ASR, ..EncoderOptions::default() }).expect("an encoder");
     let tone: Vec<f32> = (0..16 * 16_000).map(|n| (n as f32 * 300.0 * TAU / 16_000.0).sin() * 0.3).collect();
@@ -304,7 +309,7 @@ async fn what_is_written_is_interpreted_both_ways() {
 
 #[tokio::test(start_paused = true)]
 async fn a_merchant_invites_and_a_buyer_does_not() {
-    let node = Node::new(RouterOptions { open_rooms: false, ..RouterOptions::default() }, Scripted::default());
+    let node = Node::new(RouterOptions::default(), Scripted::default());
     let invitation = node.rooms.create().expect("a room");
     let with = |token: &Secret| Hello { token: Some(token.clone()), ..hello(&invitation.room, "en", "en") };
     let mut merchant = node.connect();

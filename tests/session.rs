@@ -2,21 +2,24 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use common::{Client, Heard, Node, Scripted, code, hello, language, pair};
 use tokio::time::{Instant, sleep};
 use tongchuan::{
+    privacy::Secret,
     protocol::{
         ClientMessage, ErrorCode, Fault, ServerMessage,
         message::{CaptionKind, LanguageChange, LeaveReason, Ping, Role},
     },
-    router::RouterOptions,
+    router::{Purpose, RoomRegistry, RouterOptions, TokenKey},
     session::{Incoming, Outgoing},
+    time::Clock,
 };
 
+/// Rooms are open: who comes with which token is a matter of two tests below.
 fn node() -> Node {
-    Node::new(RouterOptions::default(), Scripted::default())
+    Node::new(RouterOptions { open_rooms: true, ..RouterOptions::default() }, Scripted::default())
 }
 
 async fn away(client: &mut Client) {
@@ -69,19 +72,23 @@ async fn a_third_is_refused_and_leaving_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_open_closed_rooms_and_give_the_role() {
-    let node = Node::new(RouterOptions { open_rooms: false, ..RouterOptions::default() }, Scripted::default());
+async fn tokens_open_rooms_and_give_the_role() {
+    let node = Node::new(RouterOptions::default(), Scripted::default());
     let invitation = node.rooms.create().expect("a room");
-    let with = |token: Option<&tongchuan::privacy::Secret>| {
+    let with = |token: Option<&Secret>| {
         let mut hello = hello(&invitation.room, "en", "en");
         hello.token = token.cloned();
         hello
     };
-    assert_eq!(node.connect().refused(with(None)).await, (ErrorCode::BadToken, 4003));
-    let wrong = tongchuan::privacy::Secret::random();
-    assert_eq!(node.connect().refused(with(Some(&wrong))).await, (ErrorCode::BadToken, 4003));
-    let other = hello(&code("AAAAAA"), "en", "en");
-    assert_eq!(node.connect().refused(other).await, (ErrorCode::RoomNotFound, 4004));
+    let bad = (ErrorCode::BadToken, 4003);
+    assert_eq!(node.connect().refused(with(None)).await, bad, "a code is not enough");
+    assert_eq!(node.connect().refused(with(Some(&Secret::random()))).await, bad);
+    assert_eq!(node.connect().refused(hello(&code("AAAAAA"), "en", "en")).await, bad, "as for a code that exists");
+    let elsewhere = node.rooms.sign(&code("AAAAAA"), Role::Buyer, Purpose::Join);
+    assert_eq!(node.connect().refused(with(Some(&elsewhere))).await, bad, "another room's");
+    let mut climber = with(Some(&invitation.tokens.buyer));
+    climber.role = Some(Role::Merchant);
+    assert_eq!(node.connect().refused(climber).await, bad, "another role's");
     let (mut buyer, mut second) = (node.connect(), node.connect());
     assert_eq!(buyer.join(with(Some(&invitation.tokens.buyer))).await.role, Role::Buyer, "first in, and still the buyer");
     assert_eq!(second.refused(with(Some(&invitation.tokens.buyer))).await, (ErrorCode::RoleTaken, 4005));
@@ -93,8 +100,47 @@ async fn tokens_open_closed_rooms_and_give_the_role() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_expires_and_until_then_brings_its_room_back() {
+    let node = Node::new(RouterOptions::default(), Scripted::default());
+    let invitation = node.rooms.create().expect("a room");
+    let with = |token: &Secret| {
+        let mut hello = hello(&invitation.room, "en", "en");
+        hello.token = Some(token.clone());
+        hello
+    };
+    let rejoin = node.rooms.sign(&invitation.room, Role::Merchant, Purpose::Rejoin);
+    sleep(Duration::from_secs(601)).await;
+    assert_eq!(node.connect().refused(with(&invitation.tokens.merchant)).await, (ErrorCode::BadToken, 4003), "ten minutes");
+    assert_eq!(node.rooms.len(), 0, "the empty room was forgotten");
+    let mut merchant = node.connect();
+    let welcome = merchant.join(with(&rejoin)).await;
+    assert_eq!((welcome.room, welcome.role), (invitation.room.clone(), Role::Merchant), "the same room again");
+    drop(merchant);
+    sleep(Duration::from_secs(12 * 60 * 60)).await;
+    assert_eq!(node.connect().refused(with(&rejoin)).await, (ErrorCode::BadToken, 4003), "twelve hours");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_survive_a_restart_with_the_same_key_only() {
+    let registry = |key| RoomRegistry::new(RouterOptions::default(), Clock::start(), Arc::new(Scripted::default())).with_key(key);
+    let key = TokenKey::random();
+    let invitation = registry(key.clone()).create().expect("a room");
+    for (key, welcome) in [(key, true), (TokenKey::random(), false)] {
+        let rooms = Arc::new(registry(key));
+        let restarted = Node { rooms, ..Node::new(RouterOptions::default(), Scripted::default()) };
+        let mut hello = hello(&invitation.room, "en", "en");
+        hello.token = Some(invitation.tokens.buyer.clone());
+        if welcome {
+            assert_eq!(restarted.connect().join(hello).await.role, Role::Buyer);
+        } else {
+            assert_eq!(restarted.connect().refused(hello).await, (ErrorCode::BadToken, 4003));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rooms_are_bounded_and_expire() {
-    let node = Node::new(RouterOptions { max_rooms: 2, ..RouterOptions::default() }, Scripted::default());
+    let node = Node::new(RouterOptions { max_rooms: 2, open_rooms: true, ..RouterOptions::default() }, Scripted::default());
     let _two = (node.rooms.create().expect("one"), node.rooms.create().expect("two"));
     assert_eq!(node.rooms.create(), Err(Fault::ServerFull));
     assert_eq!(node.connect().refused(hello(&code("AAAAAA"), "en", "en")).await, (ErrorCode::ServerFull, 4006));
@@ -274,7 +320,8 @@ async fn hostile_bytes_from_one_are_unnoticed_by_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_finishes_the_sentence() {
-    let node = Node::new(RouterOptions::default(), Scripted { lane_delay: Duration::from_secs(1) });
+    let options = RouterOptions { open_rooms: true, ..RouterOptions::default() };
+    let node = Node::new(options, Scripted { lane_delay: Duration::from_secs(1) });
     let (mut merchant, mut buyer) = pair(&node, "K7M2QX").await;
     let mut visitor = node.connect();
     merchant.packet("甲", true, false).await;

@@ -24,6 +24,7 @@ use super::{
     seats::{ResumeRequest, Ticket},
     state::RoomOptions,
     task::{Command, Entry as Entered, RoomTask},
+    token::{Purpose, TokenKey},
 };
 use crate::{
     ids::{ParticipantId, RoomCode, SessionId},
@@ -42,14 +43,14 @@ pub struct RouterOptions {
     pub room: RoomOptions,
     /// Rooms at once, empty ones not yet expired included.
     pub max_rooms: usize,
-    /// A code alone joins a room, or makes it: for a server in one's own network. Otherwise rooms are made by `POST /v1/rooms` and
-    /// joined with a token.
+    /// A code alone joins a room, or makes it: for tests of clients. Otherwise rooms are made by `POST /v1/rooms` and joined with a
+    /// token.
     pub open_rooms: bool,
 }
 
 impl Default for RouterOptions {
     fn default() -> Self {
-        Self { room: RoomOptions::default(), max_rooms: 1000, open_rooms: true }
+        Self { room: RoomOptions::default(), max_rooms: 1000, open_rooms: false }
     }
 }
 
@@ -106,30 +107,10 @@ pub struct Membership {
     pub room: RoomHandle,
 }
 
-/// What a token is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// To come in, from an invitation.
-    Join,
-    /// To come back, from `welcome`.
-    Rejoin,
-}
-
-impl Purpose {
-    /// How long a token lasts from when it is made.
-    pub fn lifetime(self) -> Duration {
-        match self {
-            Purpose::Join => Duration::from_secs(10 * 60),
-            Purpose::Rejoin => Duration::from_secs(12 * 60 * 60),
-        }
-    }
-}
-
 /// The way to a room.
 #[derive(Clone)]
 pub struct RoomHandle {
     serial: RoomSerial,
-    tokens: Arc<Tokens>,
     commands_tx: mpsc::Sender<Command>,
 }
 
@@ -169,26 +150,13 @@ impl RoomHandle {
         // A room that is over has dismissed everybody: there is nobody to tell.
         let _ = self.commands_tx.send(command).await;
     }
-
-    /// The role that `token` gives, or the one asked for where a code is enough.
-    fn authorise(&self, request: &JoinRequest, open: bool) -> Result<Option<Role>, Fault> {
-        let wanted = request.newcomer.role;
-        let Some(token) = &request.token else {
-            return if open { Ok(wanted) } else { Err(Fault::BadToken) };
-        };
-        let role = match (*token == self.tokens.merchant, *token == self.tokens.buyer) {
-            (true, _) => Role::Merchant,
-            (_, true) => Role::Buyer,
-            _ => return Err(Fault::BadToken),
-        };
-        if wanted.is_some_and(|w| w != role) { Err(Fault::BadToken) } else { Ok(Some(role)) }
-    }
 }
 
 /// All rooms of this node.
 pub struct RoomRegistry {
     rooms: Arc<DashMap<RoomCode, RoomHandle>>,
     options: RouterOptions,
+    key: TokenKey,
     clock: Clock,
     factory: Arc<dyn PipelineFactory>,
     places: Arc<Semaphore>,
@@ -204,11 +172,13 @@ impl fmt::Debug for RoomRegistry {
 }
 
 impl RoomRegistry {
-    /// No rooms yet. Rooms' actors are spawned on the current tokio runtime.
+    /// No rooms yet. Rooms' actors are spawned on the current tokio runtime. Tokens are signed with a key that ends with the
+    /// registry; [`RoomRegistry::with_key`] gives it one that lasts.
     pub fn new(options: RouterOptions, clock: Clock, factory: Arc<dyn PipelineFactory>) -> Self {
         Self {
             rooms: Arc::default(),
             options,
+            key: TokenKey::random(),
             clock,
             factory,
             places: Arc::new(Semaphore::new(options.max_rooms.min(Semaphore::MAX_PERMITS))),
@@ -216,6 +186,16 @@ impl RoomRegistry {
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// Signs with this key, and takes tokens that an earlier registry signed with it.
+    pub fn with_key(self, key: TokenKey) -> Self {
+        Self { key, ..self }
+    }
+
+    /// A token for `room`, good from now on for as long as its purpose allows.
+    pub fn sign(&self, room: &RoomCode, role: Role, purpose: Purpose) -> Secret {
+        self.key.sign(room, role, purpose, self.clock.unix() + purpose.lifetime().as_secs())
     }
 
     /// The options it was made with.
@@ -242,28 +222,28 @@ impl RoomRegistry {
             let code = RoomCode::random();
             // A code that exists is somebody's: draw again. With 10^9 codes this is rare.
             if let Entry::Vacant(entry) = self.rooms.entry(code.clone()) {
-                let handle = self.spawn(&code)?;
-                let tokens = (*handle.tokens).clone();
-                entry.insert(handle);
-                return Ok(Invitation { room: code, tokens, expires_in: self.options.room.expire_after.as_secs() });
+                entry.insert(self.spawn(&code)?);
+                let sign = |role| self.sign(&code, role, Purpose::Join);
+                let tokens = Tokens { merchant: sign(Role::Merchant), buyer: sign(Role::Buyer) };
+                return Ok(Invitation { room: code, tokens, expires_in: Purpose::Join.lifetime().as_secs() });
             }
         }
     }
 
-    /// Comes into a room; makes it first where rooms are open and it does not exist.
+    /// Comes into a room; makes it first when it does not exist (any more): a good token says that it did.
     ///
     /// # Errors
-    /// [`Fault::RoomNotFound`], [`Fault::BadToken`], [`Fault::RoomFull`], [`Fault::RoleTaken`], [`Fault::ServerFull`],
-    /// [`Fault::ShuttingDown`]; [`Fault::ResumeFailed`] for a request to resume, and nothing else then; [`Fault::Internal`] when the
-    /// room fails at that very moment.
+    /// [`Fault::BadToken`], [`Fault::RoomFull`], [`Fault::RoleTaken`], [`Fault::ServerFull`], [`Fault::ShuttingDown`];
+    /// [`Fault::ResumeFailed`] for a request to resume, and nothing else then; [`Fault::Internal`] when the room fails at that very
+    /// moment.
     pub async fn join(&self, session: SessionId, request: JoinRequest) -> Result<Membership, Fault> {
         if let Some(resume) = request.resume {
             return self.resume(&request.room, resume).await;
         }
+        let role = self.authorise(&request)?;
         let mut attempts = 0;
         loop {
-            let handle = self.find_or_create(&request)?;
-            let role = handle.authorise(&request, self.options.open_rooms)?;
+            let handle = self.find_or_create(&request.room)?;
             let newcomer = Newcomer { role, ..request.newcomer.clone() };
             let (reply_tx, reply_rx) = oneshot::channel();
             match handle.commands_tx.send(Command::Join(newcomer, session, reply_tx)).await {
@@ -300,26 +280,21 @@ impl RoomRegistry {
         Membership { place, speaker, inbox, room }
     }
 
-    /// A token for `room`, good from now on for as long as its purpose allows.
-    pub fn sign(&self, room: &RoomCode, role: Role, _purpose: Purpose) -> Secret {
-        let tokens = self.rooms.get(room).map(|found| found.value().tokens.clone());
-        match (tokens, role) {
-            (Some(tokens), Role::Merchant) => tokens.merchant.clone(),
-            (Some(tokens), Role::Buyer) => tokens.buyer.clone(),
-            // The room is over: a token that lets nobody in.
-            (None, _) => Secret::random(),
-        }
+    /// The role that the token gives, or the one asked for where a code is enough. Looks at no room, so that the answer does not
+    /// tell which codes exist.
+    fn authorise(&self, request: &JoinRequest) -> Result<Option<Role>, Fault> {
+        let wanted = request.newcomer.role;
+        let Some(token) = &request.token else {
+            return if self.options.open_rooms { Ok(wanted) } else { Err(Fault::BadToken) };
+        };
+        let grant = self.key.verify(&request.room, token, self.clock.unix()).map_err(|_| Fault::BadToken)?;
+        if wanted.is_some_and(|w| w != grant.role) { Err(Fault::BadToken) } else { Ok(Some(grant.role)) }
     }
 
-    fn find_or_create(&self, request: &JoinRequest) -> Result<RoomHandle, Fault> {
-        match self.rooms.entry(request.room.clone()) {
+    fn find_or_create(&self, room: &RoomCode) -> Result<RoomHandle, Fault> {
+        match self.rooms.entry(room.clone()) {
             Entry::Occupied(entry) => Ok(entry.get().clone()),
-            Entry::Vacant(entry) if self.options.open_rooms && request.token.is_none() => {
-                let handle = self.spawn(&request.room)?;
-                entry.insert(handle.clone());
-                Ok(handle)
-            }
-            Entry::Vacant(_) => Err(Fault::RoomNotFound),
+            Entry::Vacant(entry) => Ok(entry.insert(self.spawn(room)?).clone()),
         }
     }
 
@@ -329,14 +304,13 @@ impl RoomRegistry {
         }
         let place = self.places.clone().try_acquire_owned().map_err(|_| Fault::ServerFull)?;
         let serial = RoomSerial(self.serials.fetch_add(1, Ordering::Relaxed));
-        let tokens = Arc::new(Tokens { merchant: Secret::random(), buyer: Secret::random() });
         let (task, commands_tx) = RoomTask::new(serial, self.options.room, self.clock, self.factory.clone(), place);
         let (rooms, code) = (self.rooms.clone(), code.clone());
         self.tasks.spawn(async move {
             let _registered = Registered::new(rooms, code, serial);
             task.run().await;
         });
-        Ok(RoomHandle { serial, tokens, commands_tx })
+        Ok(RoomHandle { serial, commands_tx })
     }
 
     /// Stops taking anybody in, tells every room to finish the sentence being spoken, and waits until all are over: at most the
