@@ -69,7 +69,7 @@ impl Default for Server {
 pub struct Rooms {
     /// People per room: one merchant and the rest buyers.
     pub capacity: usize,
-    /// People may join by code alone, without the token that `POST /v1/rooms` gives.
+    /// People may join by code alone, without the token that `POST /v1/rooms` gives: for tests of clients, not for a market.
     pub open: bool,
     /// Rooms at once.
     pub max_rooms: usize,
@@ -79,7 +79,7 @@ pub struct Rooms {
 
 impl Default for Rooms {
     fn default() -> Self {
-        Self { capacity: 2, open: true, max_rooms: 256, idle_minutes: 10 }
+        Self { capacity: 2, open: false, max_rooms: 256, idle_minutes: 10 }
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{
     fmt,
     ops::{Add, Sub},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use schemars::JsonSchema;
@@ -45,27 +45,38 @@ impl fmt::Display for Millis {
 
 /// Monotonic time since the clock was made; all parts of one process share one clock.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock(tokio::time::Instant);
+pub struct Clock {
+    origin: tokio::time::Instant,
+    /// Seconds since 1970 at the origin.
+    unix: u64,
+}
 
 impl Clock {
     /// A clock whose zero is now. Inside a paused tokio runtime it follows virtual time.
     pub fn start() -> Self {
-        Self(tokio::time::Instant::now())
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self { origin: tokio::time::Instant::now(), unix }
     }
 
     /// The time now.
     pub fn now(&self) -> Millis {
-        Millis(u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX))
+        Millis(u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Seconds since 1970, for what outlives the process. Counted from the wall clock at the start, so that a wall clock that is set
+    /// while the server runs (at boot, without a battery) makes nothing expire.
+    pub fn unix(&self) -> u64 {
+        self.unix.saturating_add(self.origin.elapsed().as_secs())
     }
 
     /// When `at` comes, as tokio's timers want it.
     pub fn instant(&self, at: Millis) -> tokio::time::Instant {
-        self.0 + Duration::from_millis(at.0)
+        self.origin + Duration::from_millis(at.0)
     }
 
     /// When this clock read zero, as an OS instant (for threads outside tokio).
     pub fn origin(&self) -> Instant {
-        self.0.into_std()
+        self.origin.into_std()
     }
 }
 

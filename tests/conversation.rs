@@ -83,6 +83,7 @@ async fn ten_recorded_sentences_are_interpreted_once_in_order_and_say_what_their
         hear: language,
         voice,
         resume: None,
+        received: None,
     };
     let (mut merchant, mut merchant_rx) = Client::connect(&url, hello(room.tokens.merchant.clone(), Language::ZH, Voice::Female))
         .await

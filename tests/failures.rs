@@ -46,6 +46,7 @@ fn hello(room: &Invitation, merchant: bool) -> Hello {
         hear: language,
         voice: Voice::Female,
         resume: None,
+        received: None,
     }
 }
 

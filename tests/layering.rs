@@ -75,7 +75,9 @@ fn pure_parts_know_no_runtime_no_socket_and_no_clock() {
     let pure = [
         "protocol/",
         "session/state",
+        "router/downlink.rs",
         "router/state",
+        "router/token.rs",
         "vad/segmenter",
         "pipeline/policy.rs",
         "pipeline/segments.rs",

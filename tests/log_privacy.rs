@@ -9,8 +9,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use common::{Node, Scripted, hello};
-use tongchuan::{protocol::ErrorCode, router::RouterOptions};
+use common::{Heard, Node, Scripted, hello};
+use tongchuan::{
+    language::Language,
+    protocol::{ClientMessage, ErrorCode, ServerMessage, message::Say},
+    router::RouterOptions,
+};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -39,13 +43,20 @@ async fn no_word_and_no_secret_is_logged_at_any_level() {
     first.name = Some("Secretname".into());
     let mut second = hello(&invitation.room, "en", "en");
     second.token = Some(invitation.tokens.buyer.clone());
-    let (a, b) = (merchant.join(first).await, buyer.join(second).await);
+    let (a, b) = (merchant.join(first).await, buyer.join(second.clone()).await);
     merchant.utter("机密").await;
     assert_eq!(buyer.speech().await, "en:机密");
     buyer.utter("confidential").await;
     assert_eq!(merchant.speech().await, "zh:confidential");
     buyer.utter("!mt confidential").await;
     assert_eq!(merchant.error().await, ErrorCode::MtFailed);
+    buyer.say(ClientMessage::Say(Say { lang: Language::EN, text: "confidential".into() })).await;
+    merchant.speech().await;
+    merchant.say(ClientMessage::Invite {}).await;
+    let fresh = merchant.until(|h| if let Heard::Message(ServerMessage::Invitation(i)) = h { Some(i.token) } else { None }).await;
+    let mut again = node.connect();
+    let back = again.resume(buyer, second, &b.resume).await;
+    let mut buyer = again;
     buyer.text(r#"{"type":"hello","room":"confidential"}"#).await;
     buyer.binary(b"confidential".to_vec()).await;
     buyer.error().await;
@@ -54,8 +65,9 @@ async fn no_word_and_no_secret_is_logged_at_any_level() {
     node.connect().refused(wrong).await;
     node.rooms.drain().await;
     let text = String::from_utf8(log.0.lock().expect("lock").clone()).expect("UTF-8");
-    assert!(text.contains("joined") && text.contains("refused"), "the log was captured: {text}");
-    let secrets = [&a.resume, &b.resume, &invitation.tokens.merchant, &invitation.tokens.buyer].map(|s| s.expose());
+    assert!(text.contains("joined") && text.contains("resumed") && text.contains("refused"), "the log was captured: {text}");
+    let tokens = [&a.token, &b.token, &fresh, &invitation.tokens.merchant, &invitation.tokens.buyer];
+    let secrets = tokens.into_iter().chain([&a.resume, &b.resume, &back.resume]).map(|s| s.expose());
     for word in ["机密", "confidential", "Secretname", invitation.room.as_str()].into_iter().chain(secrets) {
         assert!(!text.contains(word), "the log contains {word:?}");
     }

@@ -124,15 +124,41 @@ async fn utterances_are_recognised_in_order_and_finished_before_the_end() {
 async fn a_client_that_sends_nothing_in_silence_is_understood_all_the_same() {
     let (mut phone, mut events_rx) = start_speaker(FakeOptions::default());
     phone.say(1500).await;
+    // The session found out that the phone is there; without that the sound may still come.
+    let waited = Instant::now();
+    phone.input_tx.send(SpeakerInput::Quiet).await.unwrap();
     let ended = async {
         while let Some((_, event)) = events_rx.recv().await {
             if matches!(event, SpeakerEvent::UtteranceEnded { .. }) {
-                return;
+                return waited.elapsed();
             }
         }
         panic!("the speaker's task ended");
     };
-    tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the utterance ends without another packet");
+    let took = tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the utterance ends without another packet");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sentence_waits_for_sound_that_was_held_back_but_not_for_ever() {
+    let (mut phone, mut events_rx) = start_speaker(FakeOptions::default());
+    phone.say(1000).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    phone.say(1000).await;
+    let stopped = Instant::now();
+    let mut words = Vec::new();
+    let ended = loop {
+        match events_rx.recv().await.expect("the speaker's task goes on").1 {
+            SpeakerEvent::Recognised { committed, .. } => words.push(committed.into_inner()),
+            SpeakerEvent::UtteranceEnded { utterance: 0, .. } => break stopped.elapsed(),
+            SpeakerEvent::UtteranceStarted { utterance: 0, .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    let [words] = &words[..] else { panic!("{words:?}") };
+    let seconds: f32 = words.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!((1.8..=2.4).contains(&seconds), "one sentence of {seconds} s");
+    assert!((Duration::from_secs(14)..Duration::from_secs(17)).contains(&ended), "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,21 +2,28 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use common::{Client, Heard, Node, Scripted, code, hello, language, pair};
 use tokio::time::{Instant, sleep};
 use tongchuan::{
+    privacy::Secret,
     protocol::{
         ClientMessage, ErrorCode, Fault, ServerMessage,
         message::{CaptionKind, LanguageChange, LeaveReason, Ping, Role},
     },
-    router::RouterOptions,
+    router::{Purpose, RoomRegistry, RouterOptions, TokenKey},
     session::{Incoming, Outgoing},
+    time::Clock,
 };
 
+/// Rooms are open: who comes with which token is a matter of two tests below.
 fn node() -> Node {
-    Node::new(RouterOptions::default(), Scripted::default())
+    Node::new(RouterOptions { open_rooms: true, ..RouterOptions::default() }, Scripted::default())
+}
+
+async fn away(client: &mut Client) {
+    client.until(|h| matches!(h, Heard::Message(ServerMessage::Away(_))).then_some(())).await;
 }
 
 async fn left(client: &mut Client) -> LeaveReason {
@@ -50,8 +57,8 @@ async fn a_third_is_refused_and_leaving_makes_room() {
     let (mut merchant, buyer) = pair(&node, "K7M2QX").await;
     let room = code("K7M2QX");
     assert_eq!(node.connect().refused(hello(&room, "en", "en")).await, (ErrorCode::RoomFull, 4005));
-    drop(buyer);
-    assert_eq!(left(&mut merchant).await, LeaveReason::Lost);
+    buyer.say(ClientMessage::Bye {}).await;
+    assert_eq!(left(&mut merchant).await, LeaveReason::Bye);
     let mut again = node.connect();
     let welcome = again.join(hello(&room, "en", "es")).await;
     assert_eq!((welcome.role, welcome.others.len()), (Role::Buyer, 1));
@@ -65,32 +72,75 @@ async fn a_third_is_refused_and_leaving_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_open_closed_rooms_and_give_the_role() {
-    let node = Node::new(RouterOptions { open_rooms: false, ..RouterOptions::default() }, Scripted::default());
+async fn tokens_open_rooms_and_give_the_role() {
+    let node = Node::new(RouterOptions::default(), Scripted::default());
     let invitation = node.rooms.create().expect("a room");
-    let with = |token: Option<&tongchuan::privacy::Secret>| {
+    let with = |token: Option<&Secret>| {
         let mut hello = hello(&invitation.room, "en", "en");
         hello.token = token.cloned();
         hello
     };
-    assert_eq!(node.connect().refused(with(None)).await, (ErrorCode::BadToken, 4003));
-    let wrong = tongchuan::privacy::Secret::random();
-    assert_eq!(node.connect().refused(with(Some(&wrong))).await, (ErrorCode::BadToken, 4003));
-    let other = hello(&code("AAAAAA"), "en", "en");
-    assert_eq!(node.connect().refused(other).await, (ErrorCode::RoomNotFound, 4004));
+    let bad = (ErrorCode::BadToken, 4003);
+    assert_eq!(node.connect().refused(with(None)).await, bad, "a code is not enough");
+    assert_eq!(node.connect().refused(with(Some(&Secret::random()))).await, bad);
+    assert_eq!(node.connect().refused(hello(&code("AAAAAA"), "en", "en")).await, bad, "as for a code that exists");
+    let elsewhere = node.rooms.sign(&code("AAAAAA"), Role::Buyer, Purpose::Join);
+    assert_eq!(node.connect().refused(with(Some(&elsewhere))).await, bad, "another room's");
+    let mut climber = with(Some(&invitation.tokens.buyer));
+    climber.role = Some(Role::Merchant);
+    assert_eq!(node.connect().refused(climber).await, bad, "another role's");
     let (mut buyer, mut second) = (node.connect(), node.connect());
     assert_eq!(buyer.join(with(Some(&invitation.tokens.buyer))).await.role, Role::Buyer, "first in, and still the buyer");
     assert_eq!(second.refused(with(Some(&invitation.tokens.buyer))).await, (ErrorCode::RoleTaken, 4005));
     let mut merchant = node.connect();
     assert_eq!(merchant.join(with(Some(&invitation.tokens.merchant))).await.role, Role::Merchant);
     drop(buyer);
-    assert_eq!(left(&mut merchant).await, LeaveReason::Lost);
+    away(&mut merchant).await;
     assert_eq!(node.connect().join(with(Some(&invitation.tokens.buyer))).await.role, Role::Buyer, "back with the same token");
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_expires_and_until_then_brings_its_room_back() {
+    let node = Node::new(RouterOptions::default(), Scripted::default());
+    let invitation = node.rooms.create().expect("a room");
+    let with = |token: &Secret| {
+        let mut hello = hello(&invitation.room, "en", "en");
+        hello.token = Some(token.clone());
+        hello
+    };
+    let rejoin = node.rooms.sign(&invitation.room, Role::Merchant, Purpose::Rejoin);
+    sleep(Duration::from_secs(601)).await;
+    assert_eq!(node.connect().refused(with(&invitation.tokens.merchant)).await, (ErrorCode::BadToken, 4003), "ten minutes");
+    assert_eq!(node.rooms.len(), 0, "the empty room was forgotten");
+    let mut merchant = node.connect();
+    let welcome = merchant.join(with(&rejoin)).await;
+    assert_eq!((welcome.room, welcome.role), (invitation.room.clone(), Role::Merchant), "the same room again");
+    drop(merchant);
+    sleep(Duration::from_secs(12 * 60 * 60)).await;
+    assert_eq!(node.connect().refused(with(&rejoin)).await, (ErrorCode::BadToken, 4003), "twelve hours");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_survive_a_restart_with_the_same_key_only() {
+    let registry = |key| RoomRegistry::new(RouterOptions::default(), Clock::start(), Arc::new(Scripted::default())).with_key(key);
+    let key = TokenKey::random();
+    let invitation = registry(key.clone()).create().expect("a room");
+    for (key, welcome) in [(key, true), (TokenKey::random(), false)] {
+        let rooms = Arc::new(registry(key));
+        let restarted = Node { rooms, ..Node::new(RouterOptions::default(), Scripted::default()) };
+        let mut hello = hello(&invitation.room, "en", "en");
+        hello.token = Some(invitation.tokens.buyer.clone());
+        if welcome {
+            assert_eq!(restarted.connect().join(hello).await.role, Role::Buyer);
+        } else {
+            assert_eq!(restarted.connect().refused(hello).await, (ErrorCode::BadToken, 4003));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rooms_are_bounded_and_expire() {
-    let node = Node::new(RouterOptions { max_rooms: 2, ..RouterOptions::default() }, Scripted::default());
+    let node = Node::new(RouterOptions { max_rooms: 2, open_rooms: true, ..RouterOptions::default() }, Scripted::default());
     let _two = (node.rooms.create().expect("one"), node.rooms.create().expect("two"));
     assert_eq!(node.rooms.create(), Err(Fault::ServerFull));
     assert_eq!(node.connect().refused(hello(&code("AAAAAA"), "en", "en")).await, (ErrorCode::ServerFull, 4006));
@@ -123,9 +173,11 @@ async fn silence_is_noticed_and_hello_must_come() {
         }
         0
     });
-    assert_eq!(left(&mut merchant).await, LeaveReason::Lost);
+    away(&mut merchant).await;
     assert_eq!(half_open.await.expect("ends"), 4007);
     assert_eq!(start.elapsed(), Duration::from_secs(10));
+    assert_eq!(left(&mut merchant).await, LeaveReason::Lost);
+    assert_eq!(start.elapsed(), Duration::from_secs(70));
     sleep(Duration::from_millis(1)).await;
     merchant.say(ClientMessage::Ping(Ping { id: 1 })).await;
     assert!(matches!(merchant.hear().await, Heard::Message(ServerMessage::Pong(_))), "he who answers stays");
@@ -143,7 +195,7 @@ async fn a_client_that_does_not_read_is_let_go_and_nobody_waits_for_it() {
         merchant.utter(&format!("词{n}")).await;
         assert_eq!(merchant.caption(CaptionKind::Translation).await.committed.expose(), format!("en:词{n}"));
     }
-    assert_eq!(left(&mut merchant).await, LeaveReason::Lost);
+    away(&mut merchant).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -268,7 +320,8 @@ async fn hostile_bytes_from_one_are_unnoticed_by_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_finishes_the_sentence() {
-    let node = Node::new(RouterOptions::default(), Scripted { lane_delay: Duration::from_secs(1) });
+    let options = RouterOptions { open_rooms: true, ..RouterOptions::default() };
+    let node = Node::new(options, Scripted { lane_delay: Duration::from_secs(1) });
     let (mut merchant, mut buyer) = pair(&node, "K7M2QX").await;
     let mut visitor = node.connect();
     merchant.packet("甲", true, false).await;

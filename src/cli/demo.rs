@@ -77,6 +77,7 @@ impl Demo {
             hear,
             voice,
             resume: None,
+            received: None,
         };
         let tokens = &invitation.tokens;
         let to_merchant = hello(tokens.merchant.clone(), merchant_language, merchant_language, Voice::Female);

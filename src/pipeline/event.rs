@@ -63,6 +63,8 @@ pub enum SpeakerInput {
     /// Push-to-talk: `true` while the button is held. The first `Floor` switches to push-to-talk: sound outside is ignored and
     /// release ends the utterance at once. `None` goes back to an open microphone.
     Floor(Option<bool>),
+    /// No packet is on its way though none announced silence: the client is there and sends nothing.
+    Quiet,
     /// No more input: finish what was said, then stop.
     Finish,
 }

@@ -26,8 +26,9 @@ use crate::{
     time::Clock,
 };
 
-/// Packets and control messages that may wait for a speaker's task: 5 s of sound.
-const SPEAKER_INPUTS: usize = 256;
+/// Packets and control messages that may wait for a speaker's task. A client that resumes sends the 15 s that it kept at once: 750
+/// packets, and a quarter of the places is left to control.
+const SPEAKER_INPUTS: usize = 1280;
 
 /// Pieces of text that may wait for a lane, besides the room's own bounded backlog.
 const LANE_INPUTS: usize = 16;

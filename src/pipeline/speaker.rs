@@ -31,14 +31,16 @@ use crate::{
     vad::{VadJob, VadOutput, VadState, WINDOW, segmenter::Segmenter},
 };
 
-/// Sound that may wait for the VAD; more is dropped and counted. The VAD needs 0.1 ms per window, so this is a machine in trouble.
-const MAX_UNJUDGED: Duration = Duration::from_secs(3);
+/// Sound that may wait for the VAD; more is dropped and counted. A client that resumes sends 15 s at once; the VAD needs 0.1 ms per
+/// window, so more than that is a machine in trouble. 1.3 MB.
+const MAX_UNJUDGED: Duration = Duration::from_secs(20);
 
 /// A client that announced silence sends no packets: after this long without one, silence is assumed, in real time.
 const SILENCE_AFTER_LAST: Duration = Duration::from_millis(60);
 
-/// A client that announced nothing may be on a bad network: its sentence is not cut at the first hiccup.
-const SILENCE_AFTER_GAP: Duration = Duration::from_secs(1);
+/// A client that announced nothing may have lost its connection in the middle of a word: the sentence waits for the sound that the
+/// client keeps, which is 15 s. That a client is there and only silent, the session finds out ([`SpeakerInput::Quiet`]).
+const SILENCE_AFTER_GAP: Duration = Duration::from_secs(15);
 
 /// One VAD window of silence at a time.
 const SILENCE_STEP: Duration = Duration::from_millis(32);
@@ -176,6 +178,7 @@ impl<K: Copy> Speaker<K> {
                 self.flushing |= self.floor == Some(true) && floor != Some(true);
                 self.floor = floor;
             }
+            SpeakerInput::Quiet => self.silence_at = Some(Instant::now()),
             SpeakerInput::Finish => {
                 self.flushing = true;
                 self.finishing = true;

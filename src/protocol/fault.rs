@@ -40,6 +40,12 @@ pub enum ErrorCode {
     RoleTaken,
     /// The token is not one of the room's, or is missing.
     BadToken,
+    /// The session cannot be resumed: join again.
+    ResumeFailed,
+    /// Another connection resumed this session.
+    TakenOver,
+    /// That is not for this role.
+    NotAllowed,
     /// The server has all the rooms or connections it takes.
     ServerFull,
     /// The server is stopping.
@@ -77,6 +83,9 @@ impl ErrorCode {
             ErrorCode::RoomFull => "room_full",
             ErrorCode::RoleTaken => "role_taken",
             ErrorCode::BadToken => "bad_token",
+            ErrorCode::ResumeFailed => "resume_failed",
+            ErrorCode::TakenOver => "taken_over",
+            ErrorCode::NotAllowed => "not_allowed",
             ErrorCode::ServerFull => "server_full",
             ErrorCode::ShuttingDown => "shutting_down",
             ErrorCode::TooSlow => "too_slow",
@@ -119,6 +128,10 @@ pub enum CloseCode {
     TooSlow = 4008,
     /// A mistake of the server: connect again.
     Internal = 4009,
+    /// The session cannot be resumed: say `hello` without `resume`.
+    ResumeFailed = 4010,
+    /// The session goes on over another connection.
+    TakenOver = 4011,
 }
 
 impl CloseCode {
@@ -167,6 +180,15 @@ pub enum Fault {
     /// The token is wrong or missing.
     #[error("the join token is missing or does not fit this room and role; ask for a new invitation")]
     BadToken,
+    /// The resume secret is wrong, used or expired, or what was missed is not kept any more.
+    #[error("this session cannot be resumed any more; join again")]
+    ResumeFailed,
+    /// Another connection came with the session's resume secret.
+    #[error("this session goes on over another connection")]
+    TakenOver,
+    /// A request that only the other role may make.
+    #[error("only a merchant can invite")]
+    NotAllowed,
     /// The server takes no more rooms.
     #[error("the server is full; try again later")]
     ServerFull,
@@ -237,6 +259,9 @@ impl Fault {
             Fault::RoomFull(_) => ErrorCode::RoomFull,
             Fault::RoleTaken(_) => ErrorCode::RoleTaken,
             Fault::BadToken => ErrorCode::BadToken,
+            Fault::ResumeFailed => ErrorCode::ResumeFailed,
+            Fault::TakenOver => ErrorCode::TakenOver,
+            Fault::NotAllowed => ErrorCode::NotAllowed,
             Fault::ServerFull => ErrorCode::ServerFull,
             Fault::ShuttingDown => ErrorCode::ShuttingDown,
             Fault::TooSlow => ErrorCode::TooSlow,
@@ -259,6 +284,8 @@ impl Fault {
             Fault::RoomNotFound => CloseCode::RoomNotFound,
             Fault::RoomFull(_) | Fault::RoleTaken(_) => CloseCode::RoomFull,
             Fault::BadToken => CloseCode::BadToken,
+            Fault::ResumeFailed => CloseCode::ResumeFailed,
+            Fault::TakenOver => CloseCode::TakenOver,
             Fault::ServerFull => CloseCode::ServerFull,
             Fault::ShuttingDown => CloseCode::GoingAway,
             Fault::TooSlow => CloseCode::TooSlow,
@@ -268,6 +295,7 @@ impl Fault {
             | Fault::Message(_)
             | Fault::NotWelcomeYet
             | Fault::DuplicateHello
+            | Fault::NotAllowed
             | Fault::RateLimited
             | Fault::AsrFailed
             | Fault::MtFailed

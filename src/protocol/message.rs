@@ -1,13 +1,15 @@
-//! The JSON control messages, both directions, and the strict parser for what clients send.
+//! The JSON control messages, both directions.
 //!
-//! One struct per message; the types are also the source of `proto/messages.schema.json`. Knows nothing of sessions or rooms.
-//! What people say and their names are [`Redacted`], tokens are [`Secret`]; errors never quote the input.
+//! One struct per message; the types are also the source of `proto/messages.schema.json`. [`super::parse`] reads them. Knows nothing
+//! of sessions or rooms. What people say and their names are [`Redacted`], tokens are [`Secret`].
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
-use super::{ErrorCode, VERSION};
+use super::{
+    ErrorCode, VERSION,
+    parse::{hello, object, required, say, typed},
+};
 use crate::{
     ids::{ParticipantId, RoomCode, SessionId, StreamId, UtteranceId},
     language::{Language, Spoken, Voice},
@@ -15,17 +17,19 @@ use crate::{
     privacy::{Redacted, Secret},
 };
 
-/// Largest text message from a client. The longest real one (`hello` with every field) is under 1 KiB.
-pub const MAX_TEXT: usize = 16 * 1024;
+pub use super::parse::MessageError;
 
-/// Deepest nesting of arrays and objects; version 1 needs 2.
-pub const MAX_DEPTH: usize = 8;
+/// Largest text message from a client. The longest real one (`say` with 500 escaped characters) is about 6 KiB.
+pub const MAX_TEXT: usize = 16 * 1024;
 
 /// Longest display name, in characters.
 pub const MAX_NAME: usize = 64;
 
 /// Longest token, in bytes; ours have 32.
 pub const MAX_TOKEN: usize = 128;
+
+/// Longest typed message, in characters: half a minute of speech.
+pub const MAX_SAY: usize = 500;
 
 /// What a participant is in the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -64,10 +68,15 @@ pub struct Hello {
     /// The voice in which the others hear this person's words.
     #[serde(default)]
     pub voice: Voice,
-    /// The resume token of an earlier `welcome`. Accepted and, in this version of the server, not yet used.
+    /// The `resume` secret of the last `welcome`: goes on with that session, within 60 s after its connection was lost. The server
+    /// looks at `room`, `resume` and `received` only; everything else is as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub resume: Option<Secret>,
+    /// With `resume`: how many WebSocket data messages, text and binary, came since the first `welcome` of the session, over all its
+    /// connections, no `welcome` counted. The server goes on with the one after them. 0 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
 }
 
 fn version() -> u8 {
@@ -103,6 +112,16 @@ pub struct Ping {
     pub id: u64,
 }
 
+/// A typed message: an utterance as if it had been spoken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Say {
+    /// The language it is written in.
+    pub lang: Language,
+    /// What to say; not blank.
+    #[schemars(length(min = 1, max = 500))]
+    pub text: Redacted,
+}
+
 /// What a client says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -115,55 +134,12 @@ pub enum ClientMessage {
     Floor(Floor),
     /// Asks for a `pong`.
     Ping(Ping),
+    /// Says something by writing it.
+    Say(Say),
+    /// Asks for a fresh join token for the other side; for merchants.
+    Invite {},
     /// Leaves the room for good; the server closes with 1000.
     Bye {},
-}
-
-/// The text is not a message of this version. Never quotes the text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MessageError {
-    /// Larger than [`MAX_TEXT`].
-    #[error("a text message is at most {MAX_TEXT} bytes long, this one has {0}")]
-    TooLarge(usize),
-    /// Not UTF-8.
-    #[error("a text message is UTF-8")]
-    NotUtf8,
-    /// Arrays or objects within each other, deeper than [`MAX_DEPTH`].
-    #[error("JSON is nested more than {MAX_DEPTH} levels deep")]
-    TooDeep,
-    /// Not JSON.
-    #[error("not JSON: line {line}, column {column}")]
-    NotJson {
-        /// Line, from 1.
-        line: usize,
-        /// Column, from 1.
-        column: usize,
-    },
-    /// JSON, but not an object.
-    #[error("a message is a JSON object with a `type`")]
-    NotAnObject,
-    /// No `type`, or one that is not a string.
-    #[error("the message has no `type`; send for example {{\"type\":\"ping\",\"id\":1}}")]
-    NoType,
-    /// `hello` asks for another version.
-    #[error("protocol version {0} is not supported; this server speaks version {VERSION}")]
-    UnsupportedVersion(u64),
-    /// A known message without a field it needs.
-    #[error("`{message}` lacks the field `{field}`")]
-    MissingField {
-        /// The message's type.
-        message: &'static str,
-        /// The field.
-        field: &'static str,
-    },
-    /// A field of a known message has the wrong type or range.
-    #[error("`{field}` of `{message}` has a wrong value; see proto/messages.schema.json")]
-    BadField {
-        /// The message's type.
-        message: &'static str,
-        /// The field.
-        field: String,
-    },
 }
 
 impl ClientMessage {
@@ -178,6 +154,8 @@ impl ClientMessage {
             "language" => ClientMessage::Language(typed("language", value)?),
             "floor" => ClientMessage::Floor(typed("floor", value)?),
             "ping" => ClientMessage::Ping(required("ping", &["id"], value)?),
+            "say" => ClientMessage::Say(say(value)?),
+            "invite" => ClientMessage::Invite {},
             "bye" => ClientMessage::Bye {},
             _ => return Ok(None),
         }))
@@ -188,76 +166,6 @@ impl ClientMessage {
         // Plain structs with string keys: serialisation cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
-}
-
-fn hello(value: Value) -> Result<Hello, MessageError> {
-    // The version first: a `hello` of version 2 may be wrong in every other field.
-    if let Some(version) = value.get("version").and_then(Value::as_u64).filter(|v| *v != u64::from(VERSION)) {
-        return Err(MessageError::UnsupportedVersion(version));
-    }
-    let hello: Hello = required("hello", &["room", "hear"], value)?;
-    let too_long = |secret: &Option<Secret>| secret.as_ref().is_some_and(|s| s.expose().len() > MAX_TOKEN);
-    let bad = |field: &str| Err(MessageError::BadField { message: "hello", field: field.to_owned() });
-    if too_long(&hello.token) {
-        return bad("token");
-    }
-    if too_long(&hello.resume) {
-        return bad("resume");
-    }
-    if hello.name.as_ref().is_some_and(|n| n.expose().chars().count() > MAX_NAME || n.expose().chars().any(char::is_control)) {
-        return bad("name");
-    }
-    Ok(hello)
-}
-
-fn required<T: DeserializeOwned>(
-    message: &'static str,
-    fields: &'static [&'static str],
-    value: Value,
-) -> Result<T, MessageError> {
-    match fields.iter().find(|f| value.get(**f).is_none()) {
-        Some(field) => Err(MessageError::MissingField { message, field }),
-        None => typed(message, value),
-    }
-}
-
-fn typed<T: DeserializeOwned>(message: &'static str, value: Value) -> Result<T, MessageError> {
-    // The path names fields of our own types only, so nothing of the input gets into the error.
-    serde_path_to_error::deserialize(value).map_err(|e| MessageError::BadField { message, field: e.path().to_string() })
-}
-
-/// Size, encoding, nesting, JSON, object, `type`: what every message must pass, in the order of cost.
-fn object(bytes: &[u8]) -> Result<(String, Value), MessageError> {
-    if bytes.len() > MAX_TEXT {
-        return Err(MessageError::TooLarge(bytes.len()));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| MessageError::NotUtf8)?;
-    if depth(text) > MAX_DEPTH {
-        return Err(MessageError::TooDeep);
-    }
-    let value: Value = serde_json::from_str(text).map_err(|e| MessageError::NotJson { line: e.line(), column: e.column() })?;
-    let fields = value.as_object().ok_or(MessageError::NotAnObject)?;
-    let kind = fields.get("type").and_then(Value::as_str).ok_or(MessageError::NoType)?.to_owned();
-    Ok((kind, value))
-}
-
-/// Deepest nesting of brackets outside strings; the text need not be valid JSON.
-fn depth(text: &str) -> usize {
-    let (mut deepest, mut now, mut quoted, mut escaped) = (0usize, 0usize, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'[' | b'{' if !quoted => {
-                now += 1;
-                deepest = deepest.max(now);
-            }
-            b']' | b'}' if !quoted => now = now.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }
 
 /// Somebody in the room, as the others see them.
@@ -274,6 +182,9 @@ pub struct Person {
     pub speak: Spoken,
     /// The language they hear.
     pub hear: Language,
+    /// Their connection is lost and they are waited for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub away: bool,
 }
 
 /// What this server allows; the figures are explained in `proto/README.md`.
@@ -291,6 +202,15 @@ pub struct Limits {
     pub bad_messages: u32,
     /// People in a room.
     pub room_capacity: u32,
+    /// A session whose connection was lost can be resumed for this long, milliseconds.
+    pub resume_ms: u32,
+}
+
+/// Where a resumed session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resumed {
+    /// The sequence number of the next audio packet that the server has not got; 0 when it has none. Send what you keep from there.
+    pub packets: u32,
 }
 
 /// Answer to `hello`: the client is in the room.
@@ -298,7 +218,7 @@ pub struct Limits {
 pub struct Welcome {
     /// Protocol version of this session.
     pub version: u8,
-    /// The connection's number, for reports of problems.
+    /// The session's number, for reports of problems; stays when it is resumed.
     pub session: SessionId,
     /// The room.
     pub room: RoomCode,
@@ -306,8 +226,14 @@ pub struct Welcome {
     pub participant: ParticipantId,
     /// Its role.
     pub role: Role,
-    /// Secret for coming back into this session after the connection was lost.
+    /// Secret for going on with this session after the connection was lost: works once, within 60 s.
     pub resume: Secret,
+    /// Secret for coming back into this room in this role when resuming fails, for instance after a restart of the server: the
+    /// `token` of a later `hello`. Valid for 12 hours.
+    pub token: Secret,
+    /// Present when a session goes on: what was missed follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Resumed>,
     /// Who else is here.
     pub others: Vec<Person>,
     /// What this server allows.
@@ -335,6 +261,24 @@ pub struct Left {
     pub participant: ParticipantId,
     /// Why.
     pub reason: LeaveReason,
+}
+
+/// Whom it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Who {
+    /// Who.
+    pub participant: ParticipantId,
+}
+
+/// Answer to `invite`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FreshInvitation {
+    /// Whom it lets in.
+    pub role: Role,
+    /// What their `hello` carries.
+    pub token: Secret,
+    /// It is valid for this many seconds.
+    pub expires_in: u64,
 }
 
 /// Whether a caption is what was said or its translation.
@@ -480,6 +424,10 @@ pub enum ServerMessage {
     Joined(Person),
     /// Somebody left.
     Left(Left),
+    /// Somebody's connection was lost: they are waited for.
+    Away(Who),
+    /// Somebody is back from `away`.
+    Back(Who),
     /// Words.
     Caption(Caption),
     /// Interpreted speech begins.
@@ -488,6 +436,8 @@ pub enum ServerMessage {
     SpeechEnd(SpeechEnd),
     /// Numbers that were said.
     Numbers(Numbers),
+    /// A fresh join token.
+    Invitation(FreshInvitation),
     /// Something worth knowing.
     Notice(Notice),
     /// Something went wrong.
@@ -497,8 +447,21 @@ pub enum ServerMessage {
 }
 
 impl ServerMessage {
-    const TYPES: [&'static str; 10] =
-        ["welcome", "joined", "left", "caption", "speech_start", "speech_end", "numbers", "notice", "error", "pong"];
+    const TYPES: [&'static str; 13] = [
+        "welcome",
+        "joined",
+        "left",
+        "away",
+        "back",
+        "caption",
+        "speech_start",
+        "speech_end",
+        "numbers",
+        "invitation",
+        "notice",
+        "error",
+        "pong",
+    ];
 
     /// Reads what a server sent, for clients written in Rust. `None` is a type that this version does not know: ignore it.
     ///
@@ -537,65 +500,4 @@ pub struct Invitation {
     pub tokens: Tokens,
     /// The room is forgotten after this many seconds without anybody in it.
     pub expires_in: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Option<ClientMessage>, MessageError> {
-        ClientMessage::parse(text.as_bytes())
-    }
-
-    fn bad(message: &'static str, field: &str) -> Result<Option<ClientMessage>, MessageError> {
-        Err(MessageError::BadField { message, field: field.to_owned() })
-    }
-
-    #[test]
-    fn each_way_to_be_wrong_has_its_error() {
-        assert_eq!(parse(&" ".repeat(MAX_TEXT + 1)), Err(MessageError::TooLarge(MAX_TEXT + 1)));
-        assert_eq!(ClientMessage::parse(b"{\"type\":\"\xff\"}"), Err(MessageError::NotUtf8));
-        assert_eq!(parse(&"[".repeat(MAX_TEXT)), Err(MessageError::TooDeep));
-        assert_eq!(parse("{\"type\":}"), Err(MessageError::NotJson { line: 1, column: 9 }));
-        assert!(matches!(parse(r#"{"type":"ping","id":1e999}"#), Err(MessageError::NotJson { .. })));
-        assert_eq!(parse("[1]"), Err(MessageError::NotAnObject));
-        assert_eq!(parse("{}"), Err(MessageError::NoType));
-        assert_eq!(parse(r#"{"type":7}"#), Err(MessageError::NoType));
-        assert_eq!(parse(r#"{"type":"hello","version":2}"#), Err(MessageError::UnsupportedVersion(2)));
-        assert_eq!(parse(r#"{"type":"hello","hear":"en"}"#), Err(MessageError::MissingField { message: "hello", field: "room" }));
-        assert_eq!(parse(r#"{"type":"ping"}"#), Err(MessageError::MissingField { message: "ping", field: "id" }));
-        for id in ["-1", "1.5", "18446744073709551616", "\"1\"", "null"] {
-            assert_eq!(parse(&format!(r#"{{"type":"ping","id":{id}}}"#)), bad("ping", "id"), "{id}");
-        }
-        assert_eq!(parse(r#"{"type":"floor","held":1}"#), bad("floor", "held"));
-        assert_eq!(parse(r#"{"type":"language","hear":"tlh"}"#), bad("language", "hear"));
-        assert_eq!(parse(r#"{"type":"hello","room":"K7M2Q","hear":"en"}"#), bad("hello", "room"));
-        assert_eq!(parse(r#"{"type":"hello","room":"K7M2QX","hear":"en","version":-1}"#), bad("hello", "version"));
-        let long = |key: &str, n: usize| format!(r#"{{"type":"hello","room":"K7M2QX","hear":"en","{key}":"{}"}}"#, "x".repeat(n));
-        assert_eq!(parse(&long("token", MAX_TOKEN + 1)), bad("hello", "token"));
-        assert_eq!(parse(&long("resume", MAX_TOKEN + 1)), bad("hello", "resume"));
-        assert_eq!(parse(&long("name", MAX_NAME + 1)), bad("hello", "name"));
-        assert!(parse(&long("name", MAX_NAME)).is_ok());
-    }
-
-    #[test]
-    fn what_is_unknown_is_ignored() {
-        assert_eq!(parse(r#"{"type":"dance","steps":[1,2]}"#), Ok(None));
-        assert_eq!(parse(r#"{"type":"ping","id":3,"extra":{"a":[]}}"#), Ok(Some(ClientMessage::Ping(Ping { id: 3 }))));
-        assert_eq!(ServerMessage::parse(br#"{"type":"dance"}"#), Ok(None));
-    }
-
-    #[test]
-    fn brackets_within_strings_are_no_nesting() {
-        assert_eq!(depth(r#"{"a":"[[[[[[[[[[\"[[[["}"#), 1);
-        assert_eq!(depth("[[]]"), 2);
-    }
-
-    #[test]
-    fn errors_quote_nothing() {
-        for text in [r#"{"type":"hello","room":"SESAME","hear":"sesame"}"#, r#"{"type":"ping","id":"sesame"}"#, "sesame"] {
-            let error = parse(text).expect_err("wrong");
-            assert!(!format!("{error} {error:?}").to_lowercase().contains("sesame"), "{error}");
-        }
-    }
 }

@@ -14,7 +14,7 @@ use crate::{
     privacy::Redacted,
     protocol::{
         Fault, Frame, ServerMessage,
-        message::{LanguageChange, LeaveReason, Person, Role},
+        message::{LanguageChange, LeaveReason, Person, Role, Say},
     },
 };
 
@@ -98,26 +98,30 @@ pub struct Newcomer {
     pub voice: Voice,
 }
 
-/// The answer to a [`Newcomer`].
+/// The answer to a [`Newcomer`] and to somebody who comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
     /// Who they are from now on.
     pub participant: ParticipantId,
     /// Their role.
     pub role: Role,
-    /// Who was there already.
+    /// Who else is there.
     pub others: Vec<Person>,
 }
 
-/// What a room is told (besides [`super::state::RoomState::join`], which answers).
+/// What a room is told (besides [`super::state::RoomState::join`] and [`super::state::RoomState::resume`], which answer).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// Somebody is gone.
     Left(ParticipantId, LeaveReason),
+    /// Somebody's connection is lost; he may come back ([`super::state::RoomState::resume`]).
+    Lost(ParticipantId),
     /// Somebody changes languages or voice.
     Language(ParticipantId, LanguageChange),
     /// Somebody takes or gives up the floor.
     Floor(ParticipantId, Option<bool>),
+    /// Somebody says something by writing it.
+    Said(ParticipantId, Say),
     /// A speaker's pipeline said something.
     Speaker(SpeakerKey, SpeakerEvent),
     /// A lane said something.

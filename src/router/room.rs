@@ -19,17 +19,19 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    event::{Newcomer, PipelineFactory, RoomSerial, SpeakerHandle},
-    outbox::Outbox,
+    event::{Admission, Newcomer, PipelineFactory, RoomSerial, SpeakerHandle},
+    outbox::Inbox,
+    seats::{ResumeRequest, Ticket},
     state::RoomOptions,
-    task::{Command, RoomTask},
+    task::{Command, Entry as Entered, RoomTask},
+    token::{Purpose, TokenKey},
 };
 use crate::{
-    ids::{ParticipantId, RoomCode},
+    ids::{ParticipantId, RoomCode, SessionId},
     privacy::Secret,
     protocol::{
         Fault,
-        message::{Hello, Invitation, LanguageChange, LeaveReason, Person, Role, Tokens},
+        message::{Hello, Invitation, LanguageChange, LeaveReason, Person, Resumed, Role, Say, Tokens},
     },
     time::Clock,
 };
@@ -41,14 +43,14 @@ pub struct RouterOptions {
     pub room: RoomOptions,
     /// Rooms at once, empty ones not yet expired included.
     pub max_rooms: usize,
-    /// A code alone joins a room, or makes it: for a server in one's own network. Otherwise rooms are made by `POST /v1/rooms` and
-    /// joined with a token.
+    /// A code alone joins a room, or makes it: for tests of clients. Otherwise rooms are made by `POST /v1/rooms` and joined with a
+    /// token.
     pub open_rooms: bool,
 }
 
 impl Default for RouterOptions {
     fn default() -> Self {
-        Self { room: RoomOptions::default(), max_rooms: 1000, open_rooms: true }
+        Self { room: RoomOptions::default(), max_rooms: 1000, open_rooms: false }
     }
 }
 
@@ -61,26 +63,46 @@ pub struct JoinRequest {
     pub token: Option<Secret>,
     /// Who comes; the role is what was asked for, before the token is looked at.
     pub newcomer: Newcomer,
+    /// To go on with a session whose connection was lost; then nothing else counts but the room.
+    pub resume: Option<ResumeRequest>,
 }
 
 impl From<Hello> for JoinRequest {
     fn from(hello: Hello) -> Self {
-        let Hello { room, token, role, name, speak, hear, voice, .. } = hello;
-        Self { room, token, newcomer: Newcomer { role, name, speak, hear, voice } }
+        let Hello { room, token, role, name, speak, hear, voice, resume, received, .. } = hello;
+        let resume = resume.map(|secret| ResumeRequest { secret, received: received.unwrap_or(0) });
+        Self { room, token, newcomer: Newcomer { role, name, speak, hear, voice }, resume }
     }
 }
 
-/// A place in a room.
-#[derive(Debug, Clone)]
-pub struct Membership {
+/// What one knows of one's place in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The session's number; when it was resumed, the one it had before.
+    pub session: SessionId,
     /// Who one is.
     pub participant: ParticipantId,
     /// One's role.
     pub role: Role,
-    /// Who was there already.
+    /// Who else is there.
     pub others: Vec<Person>,
+    /// The secret to resume the session with.
+    pub resume: Secret,
+    /// The token to come back with when that fails.
+    pub token: Secret,
+    /// Where one's sound goes on, when the session was resumed.
+    pub resumed: Option<Resumed>,
+}
+
+/// A place in a room.
+#[derive(Debug)]
+pub struct Membership {
+    /// What one is told of it.
+    pub place: Place,
     /// Where one's packets go.
     pub speaker: SpeakerHandle,
+    /// Where the room's messages come from.
+    pub inbox: Inbox,
     /// Where one's requests go.
     pub room: RoomHandle,
 }
@@ -89,7 +111,6 @@ pub struct Membership {
 #[derive(Clone)]
 pub struct RoomHandle {
     serial: RoomSerial,
-    tokens: Arc<Tokens>,
     commands_tx: mpsc::Sender<Command>,
 }
 
@@ -105,9 +126,14 @@ impl RoomHandle {
         self.serial
     }
 
-    /// Says that somebody is gone. Waits for a place in the room's queue.
-    pub async fn leave(&self, who: ParticipantId, reason: LeaveReason) {
-        self.command(Command::Leave(who, reason)).await;
+    /// Says that the session with this end is over. Waits for a place in the room's queue.
+    pub async fn leave(&self, who: ParticipantId, inbox: &Inbox, reason: LeaveReason) {
+        self.command(Command::Leave(who, inbox.connection(), reason)).await;
+    }
+
+    /// Says something in writing.
+    pub async fn say(&self, who: ParticipantId, say: Say) {
+        self.command(Command::Say(who, say)).await;
     }
 
     /// Changes somebody's languages or voice.
@@ -124,26 +150,13 @@ impl RoomHandle {
         // A room that is over has dismissed everybody: there is nobody to tell.
         let _ = self.commands_tx.send(command).await;
     }
-
-    /// The role that `token` gives, or the one asked for where a code is enough.
-    fn authorise(&self, request: &JoinRequest, open: bool) -> Result<Option<Role>, Fault> {
-        let wanted = request.newcomer.role;
-        let Some(token) = &request.token else {
-            return if open { Ok(wanted) } else { Err(Fault::BadToken) };
-        };
-        let role = match (*token == self.tokens.merchant, *token == self.tokens.buyer) {
-            (true, _) => Role::Merchant,
-            (_, true) => Role::Buyer,
-            _ => return Err(Fault::BadToken),
-        };
-        if wanted.is_some_and(|w| w != role) { Err(Fault::BadToken) } else { Ok(Some(role)) }
-    }
 }
 
 /// All rooms of this node.
 pub struct RoomRegistry {
     rooms: Arc<DashMap<RoomCode, RoomHandle>>,
     options: RouterOptions,
+    key: TokenKey,
     clock: Clock,
     factory: Arc<dyn PipelineFactory>,
     places: Arc<Semaphore>,
@@ -159,11 +172,13 @@ impl fmt::Debug for RoomRegistry {
 }
 
 impl RoomRegistry {
-    /// No rooms yet. Rooms' actors are spawned on the current tokio runtime.
+    /// No rooms yet. Rooms' actors are spawned on the current tokio runtime. Tokens are signed with a key that ends with the
+    /// registry; [`RoomRegistry::with_key`] gives it one that lasts.
     pub fn new(options: RouterOptions, clock: Clock, factory: Arc<dyn PipelineFactory>) -> Self {
         Self {
             rooms: Arc::default(),
             options,
+            key: TokenKey::random(),
             clock,
             factory,
             places: Arc::new(Semaphore::new(options.max_rooms.min(Semaphore::MAX_PERMITS))),
@@ -171,6 +186,16 @@ impl RoomRegistry {
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// Signs with this key, and takes tokens that an earlier registry signed with it.
+    pub fn with_key(self, key: TokenKey) -> Self {
+        Self { key, ..self }
+    }
+
+    /// A token for `room`, good from now on for as long as its purpose allows.
+    pub fn sign(&self, room: &RoomCode, role: Role, purpose: Purpose) -> Secret {
+        self.key.sign(room, role, purpose, self.clock.unix() + purpose.lifetime().as_secs())
     }
 
     /// The options it was made with.
@@ -197,51 +222,79 @@ impl RoomRegistry {
             let code = RoomCode::random();
             // A code that exists is somebody's: draw again. With 10^9 codes this is rare.
             if let Entry::Vacant(entry) = self.rooms.entry(code.clone()) {
-                let handle = self.spawn(&code)?;
-                let tokens = (*handle.tokens).clone();
-                entry.insert(handle);
-                return Ok(Invitation { room: code, tokens, expires_in: self.options.room.expire_after.as_secs() });
+                entry.insert(self.spawn(&code)?);
+                let sign = |role| self.sign(&code, role, Purpose::Join);
+                let tokens = Tokens { merchant: sign(Role::Merchant), buyer: sign(Role::Buyer) };
+                return Ok(Invitation { room: code, tokens, expires_in: Purpose::Join.lifetime().as_secs() });
             }
         }
     }
 
-    /// Comes into a room; makes it first where rooms are open and it does not exist.
+    /// Comes into a room; makes it first when it does not exist (any more): a good token says that it did.
     ///
     /// # Errors
-    /// [`Fault::RoomNotFound`], [`Fault::BadToken`], [`Fault::RoomFull`], [`Fault::RoleTaken`], [`Fault::ServerFull`],
-    /// [`Fault::ShuttingDown`]; [`Fault::Internal`] when the room fails at that very moment.
-    pub async fn join(&self, request: JoinRequest, outbox: Outbox) -> Result<Membership, Fault> {
-        let (mut outbox, mut attempts) = (outbox, 0);
+    /// [`Fault::BadToken`], [`Fault::RoomFull`], [`Fault::RoleTaken`], [`Fault::ServerFull`], [`Fault::ShuttingDown`];
+    /// [`Fault::ResumeFailed`] for a request to resume, and nothing else then; [`Fault::Internal`] when the room fails at that very
+    /// moment.
+    pub async fn join(&self, session: SessionId, request: JoinRequest) -> Result<Membership, Fault> {
+        if let Some(resume) = request.resume {
+            return self.resume(&request.room, resume).await;
+        }
+        let role = self.authorise(&request)?;
+        let mut attempts = 0;
         loop {
-            let handle = self.find_or_create(&request)?;
-            let role = handle.authorise(&request, self.options.open_rooms)?;
+            let handle = self.find_or_create(&request.room)?;
             let newcomer = Newcomer { role, ..request.newcomer.clone() };
             let (reply_tx, reply_rx) = oneshot::channel();
-            match handle.commands_tx.send(Command::Join(newcomer, outbox, reply_tx)).await {
+            match handle.commands_tx.send(Command::Join(newcomer, session, reply_tx)).await {
                 Ok(()) => {
-                    let (admission, speaker) = reply_rx.await.unwrap_or(Err(Fault::Internal))?;
-                    let super::event::Admission { participant, role, others } = admission;
-                    return Ok(Membership { participant, role, others, speaker, room: handle });
+                    let entered = reply_rx.await.unwrap_or(Err(Fault::Internal))?;
+                    return Ok(self.membership(&request.room, handle, entered));
                 }
                 // The room ended between the look-up and now: forget it and look again.
-                Err(mpsc::error::SendError(Command::Join(_, returned, _))) if attempts < 3 => {
+                Err(_) if attempts < 3 => {
                     self.rooms.remove_if(&request.room, |_, h| h.serial == handle.serial);
-                    (outbox, attempts) = (returned, attempts + 1);
+                    attempts += 1;
                 }
                 Err(_) => return Err(Fault::Internal),
             }
         }
     }
 
-    fn find_or_create(&self, request: &JoinRequest) -> Result<RoomHandle, Fault> {
-        match self.rooms.entry(request.room.clone()) {
+    /// Goes on with a session. What is wrong, room or secret, is not told: nobody learns which codes exist.
+    async fn resume(&self, room: &RoomCode, request: ResumeRequest) -> Result<Membership, Fault> {
+        let handle = self.rooms.get(room).map(|found| found.value().clone()).ok_or(Fault::ResumeFailed)?;
+        let (reply_tx, reply_rx) = oneshot::channel();
+        handle.command(Command::Resume(request, reply_tx)).await;
+        let entered = reply_rx.await.unwrap_or(Err(Fault::ResumeFailed));
+        let result = if entered.is_ok() { "resumed" } else { "failed" };
+        metrics::counter!("tongchuan_resumptions_total", "result" => result).increment(1);
+        Ok(self.membership(room, handle, entered?))
+    }
+
+    fn membership(&self, code: &RoomCode, room: RoomHandle, (admission, speaker, ticket): Entered) -> Membership {
+        let Admission { participant, role, others } = admission;
+        let Ticket { session, inbox, resume, resumed } = ticket;
+        let token = self.sign(code, role, Purpose::Rejoin);
+        let place = Place { session, participant, role, others, resume, token, resumed };
+        Membership { place, speaker, inbox, room }
+    }
+
+    /// The role that the token gives, or the one asked for where a code is enough. Looks at no room, so that the answer does not
+    /// tell which codes exist.
+    fn authorise(&self, request: &JoinRequest) -> Result<Option<Role>, Fault> {
+        let wanted = request.newcomer.role;
+        let Some(token) = &request.token else {
+            return if self.options.open_rooms { Ok(wanted) } else { Err(Fault::BadToken) };
+        };
+        let grant = self.key.verify(&request.room, token, self.clock.unix()).map_err(|_| Fault::BadToken)?;
+        if wanted.is_some_and(|w| w != grant.role) { Err(Fault::BadToken) } else { Ok(Some(grant.role)) }
+    }
+
+    fn find_or_create(&self, room: &RoomCode) -> Result<RoomHandle, Fault> {
+        match self.rooms.entry(room.clone()) {
             Entry::Occupied(entry) => Ok(entry.get().clone()),
-            Entry::Vacant(entry) if self.options.open_rooms && request.token.is_none() => {
-                let handle = self.spawn(&request.room)?;
-                entry.insert(handle.clone());
-                Ok(handle)
-            }
-            Entry::Vacant(_) => Err(Fault::RoomNotFound),
+            Entry::Vacant(entry) => Ok(entry.insert(self.spawn(room)?).clone()),
         }
     }
 
@@ -251,14 +304,13 @@ impl RoomRegistry {
         }
         let place = self.places.clone().try_acquire_owned().map_err(|_| Fault::ServerFull)?;
         let serial = RoomSerial(self.serials.fetch_add(1, Ordering::Relaxed));
-        let tokens = Arc::new(Tokens { merchant: Secret::random(), buyer: Secret::random() });
         let (task, commands_tx) = RoomTask::new(serial, self.options.room, self.clock, self.factory.clone(), place);
         let (rooms, code) = (self.rooms.clone(), code.clone());
         self.tasks.spawn(async move {
             let _registered = Registered::new(rooms, code, serial);
             task.run().await;
         });
-        Ok(RoomHandle { serial, tokens, commands_tx })
+        Ok(RoomHandle { serial, commands_tx })
     }
 
     /// Stops taking anybody in, tells every room to finish the sentence being spoken, and waits until all are over: at most the

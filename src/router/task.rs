@@ -1,13 +1,9 @@
 //! One actor per room: channels around [`RoomState`]. It waits for nobody but its own inputs: sending never blocks it.
 //!
-//! Commands come from sessions, events from pipelines; control to a participant must fit his outbox or he is dismissed as too slow;
+//! Commands come from sessions, events from pipelines; control to a participant must fit his seat or he is dismissed as too slow;
 //! input for a pipeline that is behind waits in a bounded backlog. Made by [`super::room`]; ends when the room does.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc, mpsc::error::TrySendError, oneshot},
@@ -17,15 +13,16 @@ use tokio::{
 use super::{
     backlog::{LaneBacklog, Refused, SpeakerBacklog},
     event::{Admission, Input, LaneHandle, LaneKey, Newcomer, Output, PipelineFactory, RoomSerial, SpeakerHandle, SpeakerKey},
-    outbox::{Outbox, Undelivered},
+    outbox::Connection,
+    seats::{ResumeRequest, Seats, Ticket, TooLate},
     state::{RoomOptions, RoomState},
 };
 use crate::{
-    ids::ParticipantId,
+    ids::{ParticipantId, SessionId},
     pipeline::event::{LaneEvent, LaneInput, SpeakerEvent},
     protocol::{
         Fault,
-        message::{LanguageChange, LeaveReason},
+        message::{LanguageChange, LeaveReason, Say},
     },
     time::{Clock, Millis},
 };
@@ -42,13 +39,20 @@ const RETRY: Duration = Duration::from_millis(20);
 /// How often the room looks for sessions and pipelines that vanished without a word (a panic).
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// What a session gets that was let in.
+pub type Entry = (Admission, SpeakerHandle, Ticket);
+
 /// What a session asks of its room.
 #[derive(Debug)]
 pub enum Command {
     /// Let somebody in.
-    Join(Newcomer, Outbox, oneshot::Sender<Result<(Admission, SpeakerHandle), Fault>>),
-    /// Somebody is gone.
-    Leave(ParticipantId, LeaveReason),
+    Join(Newcomer, SessionId, oneshot::Sender<Result<Entry, Fault>>),
+    /// Let somebody go on with a session whose connection was lost.
+    Resume(ResumeRequest, oneshot::Sender<Result<Entry, Fault>>),
+    /// The session of this connection is over. When its connection was lost, somebody may come back.
+    Leave(ParticipantId, Connection, LeaveReason),
+    /// Somebody says something by writing it.
+    Say(ParticipantId, Say),
     /// Somebody changes languages or voice.
     Language(ParticipantId, LanguageChange),
     /// Somebody takes or gives up the floor.
@@ -68,7 +72,7 @@ pub struct RoomTask {
     commands_rx: mpsc::Receiver<Command>,
     speaker_events: Channel<(SpeakerKey, SpeakerEvent)>,
     lane_events: Channel<(LaneKey, LaneEvent)>,
-    outboxes: HashMap<ParticipantId, Outbox>,
+    seats: Seats,
     speakers: BTreeMap<SpeakerKey, (SpeakerHandle, SpeakerBacklog)>,
     lanes: BTreeMap<LaneKey, (LaneHandle, LaneBacklog)>,
     /// What sending told: inputs for the state, after the outputs in hand.
@@ -95,7 +99,7 @@ impl RoomTask {
             commands_rx,
             speaker_events: mpsc::channel(EVENTS),
             lane_events: mpsc::channel(EVENTS),
-            outboxes: HashMap::new(),
+            seats: Seats::new(clock),
             speakers: BTreeMap::new(),
             lanes: BTreeMap::new(),
             found: Vec::new(),
@@ -131,44 +135,77 @@ impl RoomTask {
 
     fn on_command(&mut self, command: Command) {
         match command {
-            Command::Join(newcomer, outbox, reply_tx) => self.on_join(newcomer, outbox, reply_tx),
-            Command::Leave(who, reason) => {
-                self.on_input(Input::Left(who, reason));
-                self.outboxes.remove(&who);
+            Command::Join(newcomer, session, reply_tx) => self.on_join(newcomer, session, reply_tx),
+            Command::Resume(request, reply_tx) => self.on_resume(&request, reply_tx),
+            Command::Leave(who, connection, reason) => {
+                // Who has come back over another connection is not gone.
+                if self.seats.is_present(who, connection) {
+                    self.on_gone(who, reason);
+                }
             }
+            Command::Say(who, say) => self.on_input(Input::Said(who, say)),
             Command::Language(who, change) => self.on_input(Input::Language(who, change)),
             Command::Floor(who, held) => self.on_input(Input::Floor(who, held)),
             Command::Drain => self.on_input(Input::Drain),
         }
     }
 
-    fn on_join(
-        &mut self,
-        newcomer: Newcomer,
-        outbox: Outbox,
-        reply_tx: oneshot::Sender<Result<(Admission, SpeakerHandle), Fault>>,
-    ) {
+    fn on_join(&mut self, newcomer: Newcomer, session: SessionId, reply_tx: oneshot::Sender<Result<Entry, Fault>>) {
         let admitted = self.state.join(self.now(), newcomer);
-        let joined = admitted.as_ref().ok().map(|admission| admission.participant);
-        if let Some(who) = joined {
-            self.outboxes.insert(who, outbox);
-        }
+        // Before the first message to him.
+        let admitted = admitted.map(|admission| (self.seats.take(admission.participant, session), admission));
         self.perform();
-        let speaker = |who| self.speakers.iter().find(|(k, _)| k.participant == who).map(|(_, (handle, _))| handle.clone());
-        let answer = admitted.and_then(|a| speaker(a.participant).map(|handle| (a, handle)).ok_or(Fault::Internal));
-        let failed = answer.is_err();
-        let unheard = reply_tx.send(answer).is_err();
-        if let Some(who) = joined.filter(|_| failed || unheard) {
-            self.on_input(Input::Left(who, LeaveReason::Lost));
-            self.outboxes.remove(&who);
+        self.answer(admitted, reply_tx);
+    }
+
+    fn on_resume(&mut self, request: &ResumeRequest, reply_tx: oneshot::Sender<Result<Entry, Fault>>) {
+        let resumed = match self.seats.resume(request) {
+            Some(Ok((who, ticket))) => self.state.resume(who).map(|admission| (ticket, admission)),
+            Some(Err(TooLate(who))) => {
+                // His place must be free when he comes in anew.
+                self.seats.dismiss(who, Fault::ResumeFailed);
+                self.on_input(Input::Left(who, LeaveReason::Lost));
+                Err(Fault::ResumeFailed)
+            }
+            None => Err(Fault::ResumeFailed),
+        };
+        self.perform();
+        self.answer(resumed, reply_tx);
+    }
+
+    fn answer(&mut self, entry: Result<(Ticket, Admission), Fault>, reply_tx: oneshot::Sender<Result<Entry, Fault>>) {
+        let (ticket, admission) = match entry {
+            Ok(entry) => entry,
+            Err(fault) => {
+                let _ = reply_tx.send(Err(fault));
+                return;
+            }
+        };
+        let who = admission.participant;
+        match self.speakers.iter().find(|(key, _)| key.participant == who) {
+            // A session that does not hear it drops its inbox, which the next sweep finds.
+            Some((_, (handle, _))) => drop(reply_tx.send(Ok((admission, handle.clone(), ticket)))),
+            None => {
+                self.seats.dismiss(who, Fault::Internal);
+                self.on_input(Input::Left(who, LeaveReason::Closed));
+                let _ = reply_tx.send(Err(Fault::Internal));
+            }
+        }
+    }
+
+    fn on_gone(&mut self, who: ParticipantId, reason: LeaveReason) {
+        if reason == LeaveReason::Lost {
+            self.seats.lost(who);
+            self.on_input(Input::Lost(who));
+        } else {
+            self.on_input(Input::Left(who, reason));
+            self.seats.dismiss(who, Fault::ResumeFailed);
         }
     }
 
     fn on_sweep(&mut self) {
-        let gone: Vec<_> = self.outboxes.iter().filter(|(_, o)| o.is_gone()).map(|(who, _)| *who).collect();
-        for who in gone {
-            self.outboxes.remove(&who);
-            self.on_input(Input::Left(who, LeaveReason::Lost));
+        for who in self.seats.sweep() {
+            self.on_gone(who, LeaveReason::Lost);
         }
     }
 
@@ -201,27 +238,12 @@ impl RoomTask {
     fn on_output(&mut self, output: Output) {
         match output {
             Output::Send(to, message) => {
-                let Some(outbox) = self.outboxes.get(&to) else { return };
-                let reason = match outbox.control(message) {
-                    Ok(()) => return,
-                    Err(Undelivered::Gone) => LeaveReason::Lost,
-                    Err(Undelivered::Full) => LeaveReason::Closed,
-                };
-                if let Some(outbox) = self.outboxes.remove(&to) {
-                    outbox.dismiss(Fault::TooSlow);
-                }
-                self.found.push(Input::Left(to, reason));
-            }
-            Output::Audio(to, frame) => {
-                if let Some(outbox) = self.outboxes.get(&to) {
-                    outbox.media(frame);
+                if let Err(reason) = self.seats.control(to, message) {
+                    self.found.push(Input::Left(to, reason));
                 }
             }
-            Output::Dismiss(who, fault) => {
-                if let Some(outbox) = self.outboxes.remove(&who) {
-                    outbox.dismiss(fault);
-                }
-            }
+            Output::Audio(to, frame) => self.seats.media(to, frame),
+            Output::Dismiss(who, fault) => self.seats.dismiss(who, fault),
             Output::StartSpeaker(key, speak) => {
                 let handle = self.factory.start_speaker(key, speak, self.speaker_events.0.clone());
                 self.speakers.insert(key, (handle, SpeakerBacklog::default()));

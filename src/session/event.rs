@@ -5,13 +5,12 @@
 use bytes::Bytes;
 
 use crate::{
-    ids::ParticipantId,
     pipeline::event::UplinkPacket,
     protocol::{
         CloseCode, Fault, ServerMessage,
-        message::{LanguageChange, LeaveReason, Person, Role},
+        message::{LanguageChange, LeaveReason, Say},
     },
-    router::JoinRequest,
+    router::{JoinRequest, Place},
 };
 
 /// What a connection brings.
@@ -45,15 +44,8 @@ pub enum Input {
     Received(Incoming),
     /// The connection is gone.
     Disconnected,
-    /// The room took the participant in.
-    Joined {
-        /// Who the client is there.
-        participant: ParticipantId,
-        /// Its role.
-        role: Role,
-        /// Who else is there.
-        others: Vec<Person>,
-    },
+    /// The room took the participant in, or back.
+    Joined(Place),
     /// The room did not, or does not any more.
     Refused(Fault),
     /// The server stops.
@@ -65,14 +57,20 @@ pub enum Input {
 /// What a session wants done, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Ask a room to let the client in; answer with [`Input::Joined`] or [`Input::Refused`].
+    /// Ask a room to let the client in, or back in; answer with [`Input::Joined`] or [`Input::Refused`].
     Join(JoinRequest),
     /// Tell the room about languages and voice.
     Language(LanguageChange),
     /// Tell the room about the floor.
     Floor(Option<bool>),
+    /// Tell the room what was written.
+    Say(Say),
+    /// Make a token for a buyer and answer with it.
+    Invite,
     /// Give the pipeline a packet.
     Packet(UplinkPacket),
+    /// Tell the pipeline that no packet is on its way.
+    Quiet,
     /// Tell the client.
     Send(ServerMessage),
     /// Ask the client for a sign of life.

@@ -1,7 +1,8 @@
 //! One actor per connection: joins a connection (any `Stream` and `Sink`) to [`SessionState`] and a room.
 //!
 //! Packets go straight to the participant's pipeline and are dropped when it is behind; what the room has for the client is written
-//! as it comes. A client that does not take a write within a limit is let go. Started by `transport` (and by tests, without a socket).
+//! as it comes. A client that does not take a write within a limit is let go; it may come back over another connection, and then
+//! this one learns from its inbox that it was taken over. Started by `transport` (and by tests, without a socket).
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,10 +18,13 @@ use super::{
     state::{SessionOptions, SessionState, drop_packet},
 };
 use crate::{
-    ids::SessionId,
+    ids::{RoomCode, SessionId},
     pipeline::event::{SpeakerInput, UplinkPacket},
-    protocol::{Fault, message::LeaveReason},
-    router::{Inbox, Membership, Outbound, RoomRegistry, outbox},
+    protocol::{
+        Fault, ServerMessage,
+        message::{FreshInvitation, LeaveReason, Role},
+    },
+    router::{Membership, Outbound, Purpose, RoomRegistry},
     time::Clock,
 };
 
@@ -54,11 +58,11 @@ impl SessionTask {
         W: Sink<Outgoing> + Unpin,
     {
         let _open = OpenSession::new(self.id);
-        let state = SessionState::new(self.id, self.options, self.clock.now());
-        let mut running = Running { task: &self, state, place: None, inbox: None, told_shutdown: false };
+        let state = SessionState::new(self.options, self.clock.now());
+        let mut running = Running { task: &self, state, member: None, over: false, told_shutdown: false };
         let reason = running.run(&mut stream, &mut sink).await;
-        if let Some(Membership { participant, room, .. }) = running.place.take() {
-            room.leave(participant, reason).await;
+        if let Some((_, Membership { place, inbox, room, .. })) = running.member.take() {
+            room.leave(place.participant, &inbox, reason).await;
         }
         // Give the client time to answer the close message: dropping the socket at once may destroy it under way.
         let _ = timeout(CLOSE_LIMIT, async {
@@ -72,8 +76,9 @@ impl SessionTask {
 struct Running<'a> {
     task: &'a SessionTask,
     state: SessionState,
-    place: Option<Membership>,
-    inbox: Option<Inbox>,
+    member: Option<(RoomCode, Membership)>,
+    /// The room has said its last word.
+    over: bool,
     told_shutdown: bool,
 }
 
@@ -90,7 +95,7 @@ impl Running<'_> {
                     Some(Ok(incoming)) => Input::Received(incoming),
                     Some(Err(_)) | None => Input::Disconnected,
                 },
-                outbound = next(&mut self.inbox) => match outbound {
+                outbound = next(&mut self.member), if !self.over => match outbound {
                     Ok(item) => {
                         if write(sink, outgoing(item)).await.is_err() {
                             return LeaveReason::Lost;
@@ -98,7 +103,7 @@ impl Running<'_> {
                         continue;
                     }
                     Err(fault) => {
-                        self.inbox = None;
+                        self.over = true;
                         Input::Refused(fault)
                     }
                 },
@@ -121,15 +126,17 @@ impl Running<'_> {
     async fn on_output<W: Sink<Outgoing> + Unpin>(&mut self, sink: &mut W, output: Output) -> Option<LeaveReason> {
         match output {
             Output::Join(request) => {
-                let (outbox, inbox) = outbox::outbox();
-                let answer = self.task.rooms.join(request, outbox).await;
-                let input = match answer {
-                    Ok(place) => {
-                        let Membership { participant, role, others, .. } = place.clone();
-                        tracing::info!(session = %self.task.id, room = %place.room.serial(), %participant, "joined");
-                        self.place = Some(place);
-                        self.inbox = Some(inbox);
-                        Input::Joined { participant, role, others }
+                let code = request.room.clone();
+                let input = match self.task.rooms.join(self.task.id, request).await {
+                    Ok(member) => {
+                        let place = member.place.clone();
+                        let (id, room, participant) = (self.task.id, member.room.serial(), place.participant);
+                        match place.resumed {
+                            Some(_) => tracing::info!(session = %place.session, connection = %id, %room, %participant, "resumed"),
+                            None => tracing::info!(session = %id, %room, %participant, "joined"),
+                        }
+                        self.member = Some((code, member));
+                        Input::Joined(place)
                     }
                     Err(fault) => {
                         tracing::info!(session = %self.task.id, code = fault.code().as_str(), "refused");
@@ -139,21 +146,36 @@ impl Running<'_> {
                 self.state.handle(self.task.clock.now(), input);
             }
             Output::Language(change) => {
-                if let Some(place) = &self.place {
-                    place.room.language(place.participant, change).await;
+                if let Some((_, member)) = &self.member {
+                    member.room.language(member.place.participant, change).await;
                 }
             }
             Output::Floor(held) => {
-                if let Some(place) = &self.place {
-                    place.room.floor(place.participant, held).await;
+                if let Some((_, member)) = &self.member {
+                    member.room.floor(member.place.participant, held).await;
+                }
+            }
+            Output::Say(say) => {
+                if let Some((_, member)) = &self.member {
+                    member.room.say(member.place.participant, say).await;
+                }
+            }
+            Output::Invite => {
+                if let Some((code, _)) = &self.member {
+                    let token = self.task.rooms.sign(code, Role::Buyer, Purpose::Join);
+                    let expires_in = Purpose::Join.lifetime().as_secs();
+                    let invitation = FreshInvitation { role: Role::Buyer, token, expires_in };
+                    return self.send(sink, ServerMessage::Invitation(invitation)).await;
                 }
             }
             Output::Packet(packet) => self.on_packet(packet),
-            Output::Send(message) => {
-                if write(sink, Outgoing::Text(message.to_json())).await.is_err() {
-                    return Some(LeaveReason::Lost);
+            Output::Quiet => {
+                // A pipeline whose queue is full has packets to go on with.
+                if let Some((_, member)) = &self.member {
+                    let _ = member.speaker.tx.try_send(SpeakerInput::Quiet);
                 }
             }
+            Output::Send(message) => return self.send(sink, message).await,
             Output::Ping => {
                 if write(sink, Outgoing::Ping).await.is_err() {
                     return Some(LeaveReason::Lost);
@@ -170,11 +192,22 @@ impl Running<'_> {
         None
     }
 
+    /// Sends a message of the session's own. After `welcome` it is counted like what the room sends.
+    async fn send<W: Sink<Outgoing> + Unpin>(&self, sink: &mut W, message: ServerMessage) -> Option<LeaveReason> {
+        if let Some((_, member)) = self.member.as_ref().filter(|_| !matches!(message, ServerMessage::Welcome(_))) {
+            member.inbox.record(&message);
+        }
+        write(sink, Outgoing::Text(message.to_json())).await.is_err().then_some(LeaveReason::Lost)
+    }
+
     /// Media: a quarter of the pipeline's queue is left to control; a pipeline that finished (or failed: the room sees to that)
     /// takes nothing.
     fn on_packet(&self, packet: UplinkPacket) {
-        let Some(place) = &self.place else { return };
-        let tx = &place.speaker.tx;
+        let Some((_, member)) = &self.member else { return };
+        if !member.inbox.accept(packet.sequence) {
+            return drop_packet("taken_over");
+        }
+        let tx = &member.speaker.tx;
         if tx.capacity() <= tx.max_capacity() / 4 {
             return drop_packet("speaker_queue");
         }
@@ -204,9 +237,9 @@ async fn write<W: Sink<Outgoing> + Unpin>(sink: &mut W, item: Outgoing) -> Resul
 }
 
 /// The room's next item, or for ever nothing outside a room.
-async fn next(inbox: &mut Option<Inbox>) -> Result<Outbound, Fault> {
-    match inbox {
-        Some(inbox) => inbox.next().await,
+async fn next(member: &mut Option<(RoomCode, Membership)>) -> Result<Outbound, Fault> {
+    match member {
+        Some((_, member)) => member.inbox.next().await,
         None => std::future::pending().await,
     }
 }

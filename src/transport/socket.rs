@@ -99,5 +99,7 @@ fn reason(code: CloseCode) -> &'static str {
         CloseCode::Idle => "idle",
         CloseCode::TooSlow => "too slow",
         CloseCode::Internal => "internal error",
+        CloseCode::ResumeFailed => "resume failed",
+        CloseCode::TakenOver => "taken over",
     }
 }

@@ -16,6 +16,7 @@ use tongchuan::{
     inference::JobError,
     language::{Language, Spoken, Voice},
     pipeline::event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, StageTimes},
+    privacy::Secret,
     protocol::{
         ClientMessage, ErrorCode, Frame, SUBPROTOCOL, ServerMessage,
         frame::{Kind, TICKS_PER_PACKET},
@@ -91,7 +92,7 @@ async fn speaker(
             }
             SpeakerInput::Language(language) => speak = language,
             SpeakerInput::Candidates(languages) => candidates = languages,
-            SpeakerInput::Floor(_) => {}
+            SpeakerInput::Floor(_) | SpeakerInput::Quiet => {}
             SpeakerInput::Finish => {
                 if open {
                     say.push(SpeakerEvent::UtteranceEnded { utterance, speech_end });
@@ -158,8 +159,12 @@ pub struct Node {
 
 impl Node {
     pub fn new(options: RouterOptions, pipeline: Scripted) -> Self {
-        let clock = Clock::start();
-        let rooms = Arc::new(RoomRegistry::new(options, clock, Arc::new(pipeline)));
+        Self::with(options, Clock::start(), Arc::new(pipeline))
+    }
+
+    /// A node with pipelines of another kind.
+    pub fn with(options: RouterOptions, clock: Clock, pipeline: Arc<dyn PipelineFactory>) -> Self {
+        let rooms = Arc::new(RoomRegistry::new(options, clock, pipeline));
         Self { rooms, clock, shutdown: CancellationToken::new() }
     }
 
@@ -175,7 +180,7 @@ impl Node {
             shutdown: self.shutdown.clone(),
         };
         tokio::spawn(task.run(stream_of(incoming), sink_of(outgoing)));
-        Client { tx, rx, sequence: 0 }
+        Client { tx, rx, sequence: 0, received: 0 }
     }
 
     pub fn connect(&self) -> Client {
@@ -206,7 +211,10 @@ pub enum Heard {
 pub struct Client {
     pub tx: mpsc::Sender<Incoming>,
     pub rx: mpsc::Receiver<Outgoing>,
-    sequence: u32,
+    /// Number of the next packet.
+    pub sequence: u32,
+    /// Data messages that came after the first welcome, over all connections.
+    pub received: u64,
 }
 
 pub fn code(text: &str) -> RoomCode {
@@ -228,6 +236,7 @@ pub fn hello(room: &RoomCode, speak: &str, hear: &str) -> Hello {
         hear: language(hear),
         voice: Voice::Female,
         resume: None,
+        received: None,
     }
 }
 
@@ -269,7 +278,7 @@ impl Client {
                 }
             }
         });
-        Self { tx, rx, sequence: 0 }
+        Self { tx, rx, sequence: 0, received: 0 }
     }
 
     pub async fn say(&self, message: ClientMessage) {
@@ -286,6 +295,11 @@ impl Client {
 
     /// One packet of speech.
     pub async fn packet(&mut self, words: &str, first: bool, last: bool) {
+        self.sound(Bytes::copy_from_slice(words.as_bytes()), first, last).await;
+    }
+
+    /// One packet of whatever the pipeline takes for sound.
+    pub async fn sound(&mut self, payload: Bytes, first: bool, last: bool) {
         let frame = Frame {
             kind: Kind::Up,
             first,
@@ -294,7 +308,7 @@ impl Client {
             stream: StreamId(0),
             sequence: self.sequence,
             timestamp: self.sequence.wrapping_mul(TICKS_PER_PACKET),
-            payload: Bytes::copy_from_slice(words.as_bytes()),
+            payload,
         };
         self.sequence += 1;
         self.binary(frame.encode()).await;
@@ -313,10 +327,14 @@ impl Client {
                     if let Some(code) = text.strip_prefix("close ") {
                         return Heard::Closed(code.parse().expect("a code"));
                     }
-                    let message = ServerMessage::parse(text.as_bytes()).expect("valid");
-                    return Heard::Message(message.expect("known"));
+                    let message = ServerMessage::parse(text.as_bytes()).expect("valid").expect("known");
+                    self.received += u64::from(!matches!(message, ServerMessage::Welcome(_)));
+                    return Heard::Message(message);
                 }
-                Some(Outgoing::Binary(bytes)) => return Heard::Audio(Frame::decode(&bytes).expect("valid")),
+                Some(Outgoing::Binary(bytes)) => {
+                    self.received += 1;
+                    return Heard::Audio(Frame::decode(&bytes).expect("valid"));
+                }
                 Some(Outgoing::Ping) => {
                     let _ = self.tx.send(Incoming::Alive).await;
                 }
@@ -335,6 +353,16 @@ impl Client {
         }
     }
 
+    /// Goes on over another connection with what `lost` counted; what that one had not read is lost on the way.
+    pub async fn resume(&mut self, lost: Client, hello: Hello, secret: &Secret) -> Welcome {
+        (self.received, self.sequence) = (lost.received, lost.sequence);
+        let hello = Hello { resume: Some(secret.clone()), received: Some(lost.received), ..hello };
+        // Only now: the server may not have noticed any loss.
+        let welcome = self.join(hello).await;
+        drop(lost);
+        welcome
+    }
+
     /// Says hello and is refused: the error's code and the close code.
     pub async fn refused(&mut self, hello: Hello) -> (ErrorCode, u16) {
         self.say(ClientMessage::Hello(hello)).await;
@@ -351,6 +379,23 @@ impl Client {
                 _ => {}
             }
         }
+    }
+
+    /// Stays for a while: answers pings, listens to nothing.
+    pub async fn stay(&mut self, time: Duration) {
+        let staying = async {
+            loop {
+                if let Heard::Closed(code) = self.hear().await {
+                    panic!("closed with {code} while staying");
+                }
+            }
+        };
+        let _ = tokio::time::timeout(time, staying).await;
+    }
+
+    /// Loses the connection as a network does when the server notices: what was written to it is lost with it.
+    pub fn lose(&mut self) {
+        self.tx = mpsc::channel(1).0;
     }
 
     /// Skips to the next message that `wanted` takes.

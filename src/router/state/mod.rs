@@ -1,11 +1,14 @@
 //! A room as a pure state machine: who is here, who hears what, when a pipeline starts and stops.
 //!
-//! Sans-IO: [`RoomState::join`] and [`RoomState::handle`] take the time, then [`RoomState::poll_output`] until drained. This file owns
-//! members and the life of pipelines; [`talk`] owns what is said. `task` runs it; it knows no channel and no stage.
+//! Sans-IO: [`RoomState::join`], [`RoomState::resume`] and [`RoomState::handle`] take the time, then [`RoomState::poll_output`] until
+//! drained. This file owns the whole, languages and draining; [`presence`] who is here, [`pipelines`] the life of pipelines, [`talk`]
+//! what is said. `task` runs it; it knows no channel and no stage.
 //!
 //! Promises (checked on random input in the tests): nobody is sent the interpretation of his own words; audio only between its
 //! `speech_start` and `speech_end`, in order; captions and audio of an utterance go to those who were there when it began.
 
+mod pipelines;
+mod presence;
 mod talk;
 
 #[cfg(test)]
@@ -16,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use super::event::{Admission, Input, LaneKey, Newcomer, Output, RoomSerial, SpeakerKey};
+use super::event::{Input, LaneKey, Output, RoomSerial, SpeakerKey};
 use crate::{
     ids::{ParticipantId, UtteranceId},
     language::{Language, Spoken, Voice},
@@ -24,15 +27,13 @@ use crate::{
     privacy::Redacted,
     protocol::{
         Fault, ServerMessage,
-        message::{LanguageChange, LeaveReason, Left, Notice, NoticeCode, Person, Role},
+        message::{LanguageChange, Notice, NoticeCode, Person, Role},
     },
     time::Millis,
 };
 use talk::{LiveStream, Utterance};
 
-/// A pipeline that was told to finish and has not after this long is dropped: a minute of speech waiting in one lane would be
-/// longer than any deadline of its stages.
-const FINISH_LIMIT: Duration = Duration::from_secs(30);
+pub use presence::RESUME_LIMIT;
 
 /// How a room behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,8 @@ struct Member {
     voice: Voice,
     /// Where the search for the next stream number starts.
     next_stream: u16,
+    /// His connection is lost; he is waited for until then.
+    away_until: Option<Millis>,
 }
 
 /// A participant's pipeline; outlives the member until what he said last is done.
@@ -134,46 +137,6 @@ impl RoomState {
         }
     }
 
-    /// Lets somebody in, if there is room for him.
-    ///
-    /// # Errors
-    /// [`Fault::RoomFull`], [`Fault::RoleTaken`] or [`Fault::ShuttingDown`].
-    pub fn join(&mut self, _now: Millis, newcomer: Newcomer) -> Result<Admission, Fault> {
-        if self.drain.is_some() || self.ended {
-            return Err(Fault::ShuttingDown);
-        }
-        if self.members.len() >= self.options.capacity {
-            return Err(Fault::RoomFull(self.options.capacity));
-        }
-        let role = self.role_for(newcomer.role)?;
-        let participant = ParticipantId(self.next_participant);
-        self.next_participant += 1;
-        let others = self.members.iter().map(|(id, m)| m.person(*id)).collect();
-        let Newcomer { name, speak, hear, voice, .. } = newcomer;
-        let member = Member { role, name, speak, hear, voice, next_stream: 0 };
-        self.send_to_others(participant, &ServerMessage::Joined(member.person(participant)));
-        self.members.insert(participant, member);
-        self.empty_since = None;
-        self.speakers.insert(participant, Speaker { voice, open: BTreeMap::new(), phase: Phase::Running });
-        self.outputs.push_back(Output::StartSpeaker(self.key(participant), speak));
-        self.send_candidates();
-        Ok(Admission { participant, role, others })
-    }
-
-    /// One merchant; everybody else buys. Without a merchant one place is kept for him.
-    fn role_for(&self, wanted: Option<Role>) -> Result<Role, Fault> {
-        let merchant_here = self.members.values().any(|m| m.role == Role::Merchant);
-        let buyers = self.members.len() - usize::from(merchant_here);
-        let buyers_full = buyers + 1 >= self.options.capacity;
-        match wanted {
-            Some(Role::Merchant) if merchant_here => Err(Fault::RoleTaken(Role::Merchant)),
-            Some(Role::Buyer) if buyers_full => Err(Fault::RoleTaken(Role::Buyer)),
-            Some(role) => Ok(role),
-            None if merchant_here => Ok(Role::Buyer),
-            None => Ok(Role::Merchant),
-        }
-    }
-
     /// Tells the room something.
     pub fn handle(&mut self, now: Millis, input: Input) {
         if self.ended {
@@ -181,6 +144,8 @@ impl RoomState {
         }
         match input {
             Input::Left(who, reason) => self.on_left(now, who, reason),
+            Input::Lost(who) => self.on_lost(now, who),
+            Input::Said(who, say) => self.on_said(now, who, say),
             Input::Language(who, change) => self.on_language(now, who, change),
             Input::Floor(who, held) => self.on_floor(who, held),
             Input::Speaker(key, event) => self.on_speaker_event(now, key, event),
@@ -210,26 +175,14 @@ impl RoomState {
         });
         let drain = self.drain.map(|d| if d.cut { d.end_at } else { d.cut_speech_at });
         let expiry = self.empty_since.map(|since| since + self.options.expire_after);
-        speakers.chain(self.lanes.values().filter_map(|l| l.finish_by)).chain(drain).chain(expiry).min()
+        let absences = self.members.values().filter_map(|m| m.away_until);
+        let lanes = self.lanes.values().filter_map(|l| l.finish_by);
+        speakers.chain(lanes).chain(absences).chain(drain).chain(expiry).min()
     }
 
     /// People in the room.
     pub fn members(&self) -> usize {
         self.members.len()
-    }
-
-    fn on_left(&mut self, now: Millis, who: ParticipantId, reason: LeaveReason) {
-        if self.members.remove(&who).is_none() {
-            return;
-        }
-        self.send_to_others(who, &ServerMessage::Left(Left { participant: who, reason }));
-        self.forget_listener(who);
-        self.finish_speaker(now, who);
-        self.close_unneeded_lanes(now);
-        self.send_candidates();
-        if self.members.is_empty() {
-            self.empty_since = Some(now);
-        }
     }
 
     fn on_language(&mut self, now: Millis, who: ParticipantId, change: LanguageChange) {
@@ -278,9 +231,9 @@ impl RoomState {
 
     fn on_timeout(&mut self, now: Millis) {
         if self.empty_since.is_some_and(|since| now >= since + self.options.expire_after) {
-            self.end();
-            return;
+            return self.end();
         }
+        self.expire_absences(now);
         let late = |by: Millis| now >= by;
         let speakers: Vec<_> =
             self.speakers.iter().filter(|(_, s)| matches!(s.phase, Phase::Finishing(by) if late(by))).map(|(w, _)| *w).collect();
@@ -300,89 +253,6 @@ impl RoomState {
                     self.finish_speaker(now, who);
                 }
             }
-        }
-    }
-
-    /// Asks a running pipeline to finish.
-    fn finish_speaker(&mut self, now: Millis, who: ParticipantId) {
-        let key = self.key(who);
-        if let Some(speaker) = self.speakers.get_mut(&who).filter(|s| s.phase == Phase::Running) {
-            speaker.phase = Phase::Finishing(now + FINISH_LIMIT);
-            self.outputs.push_back(Output::Speaker(key, SpeakerInput::Finish));
-        }
-    }
-
-    /// Nothing more comes from a speaker: end what is open, let its lanes finish.
-    fn on_speaker_finished(&mut self, now: Millis, who: ParticipantId) {
-        let Some(speaker) = self.speakers.get_mut(&who).filter(|s| s.phase != Phase::Finished) else { return };
-        speaker.phase = Phase::Finished;
-        for utterance in std::mem::take(&mut speaker.open).into_values() {
-            self.end_utterance(utterance, None);
-        }
-        let key = self.key(who);
-        self.outputs.push_back(Output::DropSpeaker(key));
-        let lanes: Vec<_> = self.lanes.keys().filter(|k| k.speaker == key).copied().collect();
-        for lane in lanes {
-            self.finish_lane(now, lane);
-        }
-        self.forget_silent_speaker(who);
-    }
-
-    /// A pipeline vanished: its person cannot be heard any more and must connect again.
-    fn on_speaker_lost(&mut self, now: Millis, key: SpeakerKey) {
-        let who = key.participant;
-        if !self.speakers.get(&who).is_some_and(|s| s.phase != Phase::Finished) {
-            return;
-        }
-        self.on_speaker_finished(now, who);
-        if self.members.contains_key(&who) && self.drain.is_none() {
-            self.outputs.push_back(Output::Dismiss(who, Fault::Internal));
-            self.on_left(now, who, LeaveReason::Closed);
-        }
-    }
-
-    fn finish_lane(&mut self, now: Millis, key: LaneKey) {
-        if let Some(lane) = self.lanes.get_mut(&key).filter(|l| l.finish_by.is_none()) {
-            lane.finish_by = Some(now + FINISH_LIMIT);
-            self.outputs.push_back(Output::Lane(key, LaneInput::Finish));
-        }
-    }
-
-    /// Lets go of lanes that nobody will need again: no listener, and no utterance that still feeds them.
-    fn close_unneeded_lanes(&mut self, now: Millis) {
-        let needed = |key: &LaneKey| {
-            let speaker = key.speaker.participant;
-            let heard = self.members.iter().any(|(who, m)| *who != speaker && m.hear == key.language);
-            let fed = self.utterances.values().any(|u| !u.ended && u.lanes.contains(key));
-            fed || (heard && self.members.contains_key(&speaker))
-        };
-        let idle: Vec<_> = self.lanes.keys().filter(|k| !needed(k)).copied().collect();
-        for lane in idle {
-            self.finish_lane(now, lane);
-        }
-    }
-
-    /// A lane is over. What it still owed is reported as failed; after an orderly end that is nothing.
-    fn drop_lane(&mut self, key: LaneKey) {
-        let Some(lane) = self.lanes.remove(&key) else { return };
-        for stream in lane.streams.values() {
-            self.end_stream(stream);
-        }
-        let owed: Vec<_> = self.utterances.iter().filter(|(_, u)| u.untranslated.contains(&key)).map(|(id, _)| *id).collect();
-        for utterance in owed {
-            self.fail_in_lane(key, utterance, &Fault::Internal);
-        }
-        self.outputs.push_back(Output::DropLane(key));
-        self.forget_silent_speaker(key.speaker.participant);
-    }
-
-    /// A speaker who left and whose lanes are done is history.
-    fn forget_silent_speaker(&mut self, who: ParticipantId) {
-        let key = self.key(who);
-        let finished = self.speakers.get(&who).is_some_and(|s| s.phase == Phase::Finished);
-        if finished && !self.members.contains_key(&who) && !self.lanes.keys().any(|k| k.speaker == key) {
-            self.speakers.remove(&who);
-            self.utterances.retain(|_, u| u.speaker != who);
         }
     }
 
@@ -436,6 +306,7 @@ impl RoomState {
 
 impl Member {
     fn person(&self, participant: ParticipantId) -> Person {
-        Person { participant, role: self.role, name: self.name.clone(), speak: self.speak, hear: self.hear }
+        let away = self.away_until.is_some();
+        Person { participant, role: self.role, name: self.name.clone(), speak: self.speak, hear: self.hear, away }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     protocol::{
         Fault, Frame, ServerMessage,
         frame::{Kind, TICKS_PER_PACKET},
-        message::{Caption, CaptionKind, SpeechEnd, SpeechStart},
+        message::{Caption, CaptionKind, Say, SpeechEnd, SpeechStart},
     },
     router::event::{LaneKey, Output, SpeakerKey},
     time::Millis,
@@ -92,8 +92,14 @@ impl RoomState {
             return;
         }
         let id = UtteranceId(self.next_utterance);
-        self.next_utterance += 1;
         speaker.open.insert(local, id);
+        self.begin_utterance(who);
+    }
+
+    /// A new utterance, for those who are there now.
+    fn begin_utterance(&mut self, who: ParticipantId) -> UtteranceId {
+        let id = UtteranceId(self.next_utterance);
+        self.next_utterance += 1;
         let audience = self.members.iter().filter(|(other, _)| **other != who).map(|(other, m)| (*other, m.hear)).collect();
         let utterance = Utterance {
             speaker: who,
@@ -108,6 +114,22 @@ impl RoomState {
         while self.utterances.len() > MAX_UTTERANCES {
             self.utterances.pop_first();
         }
+        id
+    }
+
+    /// What somebody writes is an utterance that is complete at once; what he is saying meanwhile goes on beside it.
+    pub(super) fn on_said(&mut self, now: Millis, who: ParticipantId, say: Say) {
+        if !self.members.contains_key(&who) {
+            return;
+        }
+        if self.drain.is_some() {
+            return self.send(who, Fault::ShuttingDown.utterance_message(None));
+        }
+        let id = self.begin_utterance(who);
+        let (committed, pending, times) = (say.text, Redacted::default(), StageTimes::default());
+        self.on_recognised(id, say.lang, Words { committed, pending, speech_end: None, times });
+        self.end_utterance(id, None);
+        self.close_unneeded_lanes(now);
     }
 
     fn on_recognised(&mut self, id: UtteranceId, language: Language, words: Words) {

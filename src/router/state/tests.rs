@@ -1,5 +1,7 @@
 //! The room without tokio: scenes that a market has, then random input against what the room promises.
 
+mod presence;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -12,8 +14,9 @@ use crate::{
     pipeline::event::{LaneEvent, SpeakerEvent, StageTimes},
     protocol::{
         ErrorCode,
-        message::{Caption, CaptionKind},
+        message::{Caption, CaptionKind, LeaveReason, Say},
     },
+    router::event::{Admission, Newcomer},
 };
 
 const ZH: Language = Language::ZH;
@@ -447,14 +450,18 @@ fn play(seed: u64, steps: usize) -> Promises {
         let language = languages[rng.random_range(0..3)];
         let local = locals.get(&who).copied().unwrap_or(0);
         let key = scene.room.key(who);
-        let input = match rng.random_range(0..14) {
+        let input = match rng.random_range(0..17) {
             0 => {
-                if let Ok(admission) = scene.join(language, languages[rng.random_range(0..3)]) {
-                    promises.here.push(admission.participant);
-                }
+                let admitted = scene.join(language, languages[rng.random_range(0..3)]);
                 for output in scene.outputs() {
+                    // Somebody who is away may have to make room.
+                    if let Output::Dismiss(who, _) = &output {
+                        promises.here.retain(|p| p != who);
+                        promises.streams.retain(|(to, _), _| to != who);
+                    }
                     promises.check(&output);
                 }
+                promises.here.extend(admitted.map(|admission| admission.participant));
                 continue;
             }
             1 if rng.random_bool(0.3) => {
@@ -482,6 +489,15 @@ fn play(seed: u64, steps: usize) -> Promises {
             8 => Input::Speaker(key, SpeakerEvent::UtteranceEnded { utterance: local, speech_end: scene.now }),
             9 if rng.random_bool(0.2) => Input::Speaker(key, SpeakerEvent::Finished),
             9 if rng.random_bool(0.2) => Input::Timeout,
+            14 => Input::Lost(who),
+            15 => {
+                assert_eq!(scene.room.resume(who).is_ok(), promises.here.contains(&who));
+                for output in scene.outputs() {
+                    promises.check(&output);
+                }
+                continue;
+            }
+            16 => Input::Said(who, Say { lang: language, text: "typed".into() }),
             9 => Input::Speaker(key, SpeakerEvent::Failed { utterance: Some(local), error: JobError::Busy("asr") }),
             _ if fed.is_empty() => continue,
             roll => {

@@ -3,6 +3,7 @@
 //! Sans-IO: [`SessionState::handle`] takes the time, then [`SessionState::poll_output`] until drained. What the room sends to the
 //! client does not pass here. `task` runs it. Whatever the client sends is an error to it at worst, never to anybody else.
 
+mod gap;
 #[cfg(test)]
 mod tests;
 
@@ -15,17 +16,18 @@ use super::{
     limit::TokenBucket,
 };
 use crate::{
-    ids::{ParticipantId, RoomCode, SessionId},
+    ids::RoomCode,
     language::Language,
     pipeline::event::UplinkPacket,
-    privacy::Secret,
     protocol::{
         ClientMessage, CloseCode, Fault, Frame, FrameError, ServerMessage, VERSION,
         frame::{Kind, MAX_FRAME},
-        message::{LeaveReason, Limits, MAX_TEXT, Person, Pong, Role, Welcome},
+        message::{LeaveReason, Limits, MAX_TEXT, Pong, Role, Welcome},
     },
+    router::{Place, state::RESUME_LIMIT},
     time::Millis,
 };
+use gap::{GapWatch, Step};
 
 /// What a session allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub struct SessionOptions {
     pub message_burst: u32,
     /// Packets per second on average: twice real time, for clocks that differ and for catching up. More are dropped.
     pub packets_per_second: u32,
-    /// Packets at once: 10 s that a network held back.
+    /// Packets at once: the 15 s that a client kept while its connection was lost, and those that come meanwhile.
     pub packet_burst: u32,
     /// People in a room, for `welcome`.
     pub room_capacity: usize,
@@ -60,7 +62,7 @@ impl Default for SessionOptions {
             messages_per_second: 10,
             message_burst: 20,
             packets_per_second: 100,
-            packet_burst: 500,
+            packet_burst: 1000,
             room_capacity: 2,
         }
     }
@@ -76,6 +78,7 @@ impl SessionOptions {
             silence_ms: u32::try_from(self.silence_limit.as_millis()).unwrap_or(u32::MAX),
             bad_messages: self.bad_messages,
             room_capacity: number(self.room_capacity),
+            resume_ms: u32::try_from(RESUME_LIMIT.as_millis()).unwrap_or(u32::MAX),
         }
     }
 }
@@ -84,14 +87,13 @@ impl SessionOptions {
 enum Phase {
     AwaitingHello { until: Millis },
     Joining { room: RoomCode },
-    Joined,
+    Joined { role: Role },
     Closed,
 }
 
 /// The session.
 #[derive(Debug)]
 pub struct SessionState {
-    id: SessionId,
     options: SessionOptions,
     phase: Phase,
     last_heard: Millis,
@@ -99,14 +101,14 @@ pub struct SessionState {
     bad: u32,
     messages: TokenBucket,
     packets: TokenBucket,
+    gap: GapWatch,
     outputs: VecDeque<Output>,
 }
 
 impl SessionState {
     /// A connection that has just been made.
-    pub fn new(id: SessionId, options: SessionOptions, now: Millis) -> Self {
+    pub fn new(options: SessionOptions, now: Millis) -> Self {
         Self {
-            id,
             options,
             phase: Phase::AwaitingHello { until: now + options.hello_limit },
             last_heard: now,
@@ -114,6 +116,7 @@ impl SessionState {
             bad: 0,
             messages: TokenBucket::new(options.messages_per_second, options.message_burst, now),
             packets: TokenBucket::new(options.packets_per_second, options.packet_burst, now),
+            gap: GapWatch::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -126,6 +129,9 @@ impl SessionState {
         match input {
             Input::Received(incoming) => {
                 self.last_heard = now;
+                if !matches!(incoming, Incoming::Binary(_)) {
+                    self.gap.on_sign_of_life();
+                }
                 match incoming {
                     Incoming::Text(bytes) => self.on_text(now, &bytes),
                     Incoming::Binary(bytes) => self.on_binary(now, &bytes),
@@ -133,7 +139,7 @@ impl SessionState {
                 }
             }
             Input::Disconnected => self.close(None, LeaveReason::Lost),
-            Input::Joined { participant, role, others } => self.on_joined(participant, role, others),
+            Input::Joined(place) => self.on_joined(place),
             Input::Refused(fault) => self.fail(&fault, true),
             Input::ShuttingDown => self.on_shutting_down(),
             Input::Timeout => self.on_timeout(now),
@@ -148,6 +154,7 @@ impl SessionState {
     /// When to call [`SessionState::handle`] with [`Input::Timeout`]; `None` when closed.
     pub fn poll_timeout(&self) -> Option<Millis> {
         let beat = self.next_ping.min(self.last_heard + self.options.silence_limit);
+        let beat = self.gap.poll_timeout().map_or(beat, |at| at.min(beat));
         match self.phase {
             Phase::Closed => None,
             Phase::AwaitingHello { until } => Some(beat.min(until)),
@@ -178,9 +185,20 @@ impl SessionState {
             (_, ClientMessage::Ping(ping)) => self.send(ServerMessage::Pong(Pong { id: ping.id })),
             (Phase::AwaitingHello { .. }, _) => self.fail(&Fault::HelloExpected, true),
             (_, ClientMessage::Hello(_)) => self.fail(&Fault::DuplicateHello, false),
-            (Phase::Joined, ClientMessage::Language(change)) => self.outputs.push_back(Output::Language(change)),
-            (Phase::Joined, ClientMessage::Floor(floor)) => self.outputs.push_back(Output::Floor(floor.held)),
-            (_, ClientMessage::Language(_) | ClientMessage::Floor(_)) => self.fail(&Fault::NotWelcomeYet, false),
+            (Phase::Joined { role }, message) => self.on_request(*role, message),
+            _ => self.fail(&Fault::NotWelcomeYet, false),
+        }
+    }
+
+    fn on_request(&mut self, role: Role, message: ClientMessage) {
+        match message {
+            ClientMessage::Language(change) => self.outputs.push_back(Output::Language(change)),
+            ClientMessage::Floor(floor) => self.outputs.push_back(Output::Floor(floor.held)),
+            ClientMessage::Say(say) => self.outputs.push_back(Output::Say(say)),
+            ClientMessage::Invite {} if role == Role::Merchant => self.outputs.push_back(Output::Invite),
+            ClientMessage::Invite {} => self.fail(&Fault::NotAllowed, false),
+            // Answered in any phase.
+            ClientMessage::Hello(_) | ClientMessage::Ping(_) | ClientMessage::Bye {} => {}
         }
     }
 
@@ -201,23 +219,27 @@ impl SessionState {
             return drop_packet("uplink");
         }
         let Frame { first, last, silence, sequence, timestamp, payload, .. } = frame;
+        self.gap.on_packet(now, !last && !silence);
         self.outputs.push_back(Output::Packet(UplinkPacket { sequence, timestamp, first, last, silence, payload }));
     }
 
-    fn on_joined(&mut self, participant: ParticipantId, role: Role, others: Vec<Person>) {
+    fn on_joined(&mut self, place: Place) {
         let Phase::Joining { room } = &self.phase else { return };
+        let Place { session, participant, role, others, resume, token, resumed } = place;
         let welcome = Welcome {
             version: VERSION,
-            session: self.id,
+            session,
             room: room.clone(),
             participant,
             role,
-            resume: Secret::random(),
+            resume,
+            token,
+            resumed,
             others,
             limits: self.options.limits(),
             languages: Language::all().collect(),
         };
-        self.phase = Phase::Joined;
+        self.phase = Phase::Joined { role };
         self.send(ServerMessage::Welcome(welcome));
     }
 
@@ -240,6 +262,11 @@ impl SessionState {
         if now >= self.next_ping {
             self.next_ping = now + self.options.ping_every;
             self.outputs.push_back(Output::Ping);
+        }
+        match self.gap.step(now) {
+            Some(Step::Ask) => self.outputs.push_back(Output::Ping),
+            Some(Step::Quiet) => self.outputs.push_back(Output::Quiet),
+            None => {}
         }
     }
 

@@ -3,12 +3,21 @@
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::protocol::{ErrorCode, message::ErrorMessage};
+use crate::{
+    ids::{ParticipantId, SessionId},
+    privacy::Secret,
+    protocol::{
+        ErrorCode,
+        message::{ErrorMessage, Resumed, Say},
+    },
+};
 
 const HELLO: &str = r#"{"type":"hello","room":"K7M2QX","hear":"en"}"#;
 
+const SAY: &str = r#"{"type":"say","lang":"en","text":"how much?"}"#;
+
 fn session() -> SessionState {
-    SessionState::new(SessionId(1), SessionOptions::default(), Millis(0))
+    SessionState::new(SessionOptions::default(), Millis(0))
 }
 
 fn outputs(session: &mut SessionState) -> Vec<Output> {
@@ -28,11 +37,20 @@ fn packet() -> Input {
     Input::Received(Incoming::Binary(Bytes::from_static(&[0x10, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0x1a, 0x40, 0x78])))
 }
 
+fn place(role: Role) -> Place {
+    let (session, participant) = (SessionId(1), ParticipantId(1));
+    let (resume, token) = (Secret::random(), Secret::random());
+    Place { session, participant, role, others: Vec::new(), resume, token, resumed: None }
+}
+
 fn joined() -> SessionState {
+    joined_as(Role::Buyer)
+}
+
+fn joined_as(role: Role) -> SessionState {
     let mut session = session();
     tell(&mut session, 0, text(HELLO));
-    let others = Vec::new();
-    let welcome = tell(&mut session, 0, Input::Joined { participant: ParticipantId(1), role: Role::Buyer, others });
+    let welcome = tell(&mut session, 0, Input::Joined(place(role)));
     assert!(matches!(welcome[..], [Output::Send(ServerMessage::Welcome(_))]));
     session
 }
@@ -106,7 +124,7 @@ fn floods_are_limited() {
     assert_eq!(errors(&tell(&mut session, 0, text(ping))), [(ErrorCode::RateLimited, false)]);
     assert!(errors(&tell(&mut session, 1000, text(ping))).is_empty());
     let passed = (0..1000).flat_map(|_| tell(&mut session, 1000, packet())).count();
-    assert_eq!(passed, 500, "more packets are dropped, without an error");
+    assert_eq!(passed, 1000, "more packets are dropped, without an error");
 }
 
 #[test]
@@ -123,6 +141,55 @@ fn pings_go_out_and_silence_ends_it() {
 }
 
 #[test]
+fn a_resumed_session_keeps_its_number_and_learns_where_to_go_on() {
+    let mut session = session();
+    let hello = r#"{"type":"hello","room":"K7M2QX","hear":"en","resume":"abc","received":9}"#;
+    let [Output::Join(request)] = &tell(&mut session, 0, text(hello))[..] else { panic!("asks the room") };
+    assert_eq!(request.resume.as_ref().map(|r| (r.secret.expose(), r.received)), Some(("abc", 9)));
+    let back = Place { session: SessionId(77), resumed: Some(Resumed { packets: 42 }), ..place(Role::Buyer) };
+    let told = tell(&mut session, 0, Input::Joined(back.clone()));
+    let [Output::Send(ServerMessage::Welcome(welcome))] = &told[..] else { panic!("welcome") };
+    assert_eq!((welcome.session, welcome.resumed), (SessionId(77), Some(Resumed { packets: 42 })));
+    assert_eq!((&welcome.resume, &welcome.token), (&back.resume, &back.token));
+    let refused = |fault| {
+        let mut session = super::tests::session();
+        tell(&mut session, 0, text(hello));
+        let outputs = tell(&mut session, 0, Input::Refused(fault));
+        (errors(&outputs), closed(&outputs))
+    };
+    assert_eq!(refused(Fault::ResumeFailed), (vec![(ErrorCode::ResumeFailed, true)], Some(CloseCode::ResumeFailed)));
+    let outputs = tell(&mut session, 0, Input::Refused(Fault::TakenOver));
+    assert_eq!((errors(&outputs), closed(&outputs)), (vec![(ErrorCode::TakenOver, true)], Some(CloseCode::TakenOver)));
+}
+
+#[test]
+fn writing_is_for_all_and_inviting_for_merchants() {
+    let say = Say { lang: Language::EN, text: "how much?".into() };
+    for role in [Role::Merchant, Role::Buyer] {
+        assert_eq!(tell(&mut joined_as(role), 0, text(SAY)), [Output::Say(say.clone())]);
+    }
+    let invite = || text(r#"{"type":"invite"}"#);
+    assert_eq!(tell(&mut joined_as(Role::Merchant), 0, invite()), [Output::Invite]);
+    assert_eq!(errors(&tell(&mut joined_as(Role::Buyer), 0, invite())), [(ErrorCode::NotAllowed, false)]);
+    let mut early = session();
+    tell(&mut early, 0, text(HELLO));
+    for message in [text(SAY), invite()] {
+        assert_eq!(errors(&tell(&mut early, 0, message)), [(ErrorCode::HelloExpected, false)]);
+    }
+}
+
+#[test]
+fn a_client_that_stops_sending_is_asked_whether_it_is_there() {
+    let mut session = joined();
+    assert!(matches!(tell(&mut session, 1000, packet())[..], [Output::Packet(_)]));
+    assert_eq!(session.poll_timeout(), Some(Millis(1600)));
+    assert_eq!(tell(&mut session, 1600, Input::Timeout), [Output::Ping]);
+    assert_eq!(session.poll_timeout(), Some(Millis(5000)), "without an answer nothing is known");
+    tell(&mut session, 1700, Input::Received(Incoming::Alive));
+    assert_eq!(tell(&mut session, 2000, Input::Timeout), [Output::Quiet]);
+}
+
+#[test]
 fn shutting_down_closes_only_outside_a_room() {
     assert_eq!(closed(&tell(&mut session(), 0, Input::ShuttingDown)), Some(CloseCode::GoingAway));
     let mut session = joined();
@@ -133,7 +200,7 @@ fn shutting_down_closes_only_outside_a_room() {
 #[test]
 fn any_input_in_any_order_ends_in_at_most_one_close() {
     let texts =
-        [HELLO, r#"{"type":"bye"}"#, r#"{"type":"ping","id":1}"#, r#"{"type":"floor"}"#, "{", "[]", r#"{"type":"language"}"#];
+        [HELLO, r#"{"type":"bye"}"#, r#"{"type":"ping","id":1}"#, r#"{"type":"floor"}"#, "{", r#"{"type":"invite"}"#, SAY];
     for seed in 0..500 {
         let mut rng = StdRng::seed_from_u64(seed);
         let (mut session, mut now, mut closes, mut joins) = (session(), 0, 0, 0);
@@ -143,7 +210,7 @@ fn any_input_in_any_order_ends_in_at_most_one_close() {
                 0..5 => text(texts[rng.random_range(0..texts.len())]),
                 5..8 => packet(),
                 8 => Input::Received(Incoming::Alive),
-                9 => Input::Joined { participant: ParticipantId(1), role: Role::Buyer, others: Vec::new() },
+                9 => Input::Joined(place(Role::Merchant)),
                 10 if rng.random_bool(0.1) => Input::Disconnected,
                 _ => Input::Timeout,
             };
