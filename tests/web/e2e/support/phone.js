@@ -115,8 +115,8 @@ export class Phone {
   /** Waits until the connection is open and the microphone is on. */
   async talking() {
     await this.page.waitForFunction(() => {
-      const { connection, capture } = /** @type {any} */ (window).tongchuan ?? {};
-      return connection?.state === 'open' && capture?.state === 'on';
+      const { phase, link, mic } = /** @type {any} */ (window).tongchuan?.state ?? {};
+      return phase === 'room' && link === 'open' && mic.state === 'on';
     }, undefined, { timeout: 20_000 });
   }
 
