@@ -31,7 +31,7 @@ export function doors(stall) {
     const { merchant, buyer, wires } = stall;
     for (const phone of [merchant, buyer]) await phone.page.goto(`${stall.wire(phone).url}/?codec=wasm`);
     for (const phone of [merchant, buyer]) {
-      await phone.talking();
+      await phone.returned();
       await eventually('they see each other', async () => (await phone.get('peer-state').getAttribute('data-state')) === 'here');
       assert.equal(await phone.page.evaluate(() => /** @type {any} */ (window).tongchuan.state.mic.codec), 'wasm');
     }
