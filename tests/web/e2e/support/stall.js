@@ -120,6 +120,8 @@ export class Stall {
    */
   async look(phone, name) {
     const { page } = phone;
+    // A sheet that is still fading in has the contrast of neither page.
+    await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getTiming().iterations !== Infinity).map((a) => a.finished.catch(() => {}))));
     await phone.screenshot(name);
     await page.evaluate(AXE);
     const { violations } = await page.evaluate(() => /** @type {any} */ (window).axe.run());
