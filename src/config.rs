@@ -15,6 +15,7 @@ use crate::{
     audio::opus::EncoderOptions,
     inference::onnx::Provider,
     pipeline::stages::{Deadlines, PipelineOptions},
+    transport::origin::Origin,
     vad::segmenter::SegmenterOptions,
 };
 
@@ -46,7 +47,18 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Connections at once; more are told to come back later.
     pub max_sessions: usize,
-    /// Web origins that may connect (`https://stall.example`); empty allows all. Clients that are not browsers send none.
+    /// Address under which phones reach the server (`https://stall.example`), where the machine cannot know it: behind a proxy, or
+    /// with a name of one's own.
+    pub public_url: Option<String>,
+    /// Certificate chain, a PEM file. None makes a certificate of the server's own when it listens on more than loopback.
+    pub certificate: Option<PathBuf>,
+    /// The certificate's private key, a PEM file.
+    pub private_key: Option<PathBuf>,
+    /// No TLS, and the client's address is in `X-Forwarded-For`: behind a proxy that does TLS. Phones allow a microphone over https only.
+    pub plain_http: bool,
+    /// Folder of what survives a restart (the key of invitations, the server's own certificate); none takes the user's state folder.
+    pub state_dir: Option<PathBuf>,
+    /// Web origins besides the server's own page that may connect (`https://stall.example`). Clients that are not browsers send none.
     pub allowed_origins: Vec<String>,
     /// Seconds that sentences under way may take to be finished when the server stops.
     pub drain_seconds: u64,
@@ -57,6 +69,11 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8720)),
             max_sessions: 64,
+            public_url: None,
+            certificate: None,
+            private_key: None,
+            plain_http: false,
+            state_dir: None,
             allowed_origins: Vec::new(),
             drain_seconds: 10,
         }
@@ -221,13 +238,23 @@ impl Config {
         in_range("deadlines.asr_ms", self.deadlines.asr_ms, 100, 600_000)?;
         in_range("deadlines.mt_ms", self.deadlines.mt_ms, 100, 600_000)?;
         in_range("deadlines.tts_ms", self.deadlines.tts_ms, 100, 600_000)?;
-        for origin in &self.server.allowed_origins {
-            if !origin.starts_with("https://") && !origin.starts_with("http://") {
-                let reason = "an origin is scheme and host, such as https://stall.example".to_owned();
-                return Err(ConfigError::Value { key: "server.allowed_origins", reason });
-            }
+        let server = &self.server;
+        let wrong = |key, reason: &str| Err(ConfigError::Value { key, reason: reason.to_owned() });
+        origins("server.allowed_origins", &server.allowed_origins)?;
+        origins("server.public_url", &server.public_url)?;
+        if server.certificate.is_some() != server.private_key.is_some() {
+            let missing = if server.certificate.is_some() { "server.private_key" } else { "server.certificate" };
+            return wrong(missing, "is missing: certificate and key go together (--cert and --key)");
+        }
+        if server.plain_http && server.certificate.is_some() {
+            return wrong("server.plain_http", "cannot be true with a certificate: give one or the other");
         }
         Ok(())
+    }
+
+    /// The origins whose pages may connect besides our own; those that are none are left out (`validate` refuses them).
+    pub fn allowed_origins(&self) -> Vec<Origin> {
+        self.server.allowed_origins.iter().filter_map(|o| o.parse().ok()).collect()
     }
 
     /// How pipelines behave under this configuration.
@@ -247,6 +274,16 @@ impl Config {
             deadlines: self.deadlines,
         }
     }
+}
+
+/// Each must be a web origin.
+fn origins<'a>(key: &'static str, values: impl IntoIterator<Item = &'a String>) -> Result<(), ConfigError> {
+    for value in values {
+        if let Err(error) = value.parse::<Origin>() {
+            return Err(ConfigError::Value { key, reason: format!("{value:?}: {error}") });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

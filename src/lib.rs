@@ -67,5 +67,6 @@ pub mod privacy;
 pub mod score;
 pub mod server;
 pub mod shutdown;
+pub mod state_dir;
 pub mod telemetry;
 pub mod time;

@@ -1,10 +1,11 @@
 //! The wiring on one screen: what starts in which order, and what stops in which.
 //!
-//! The port is taken first, so that a mistake shows at once; `/readyz` says no until every engine is warm. Stopping: no new
+//! The port is taken and the certificate read first, so that a mistake shows at once; `/readyz` says no until every engine is warm. Stopping: no new
 //! connections, every room finishes the sentence being spoken, sessions close, the engines' threads end with their last handle.
 
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -22,17 +23,23 @@ use crate::{
     engines::Engines,
     pipeline::{Pipelines, stages::Stages},
     protocol::message::Invitation,
-    router::{RoomOptions, RoomRegistry, RouterOptions},
+    router::{RoomOptions, RoomRegistry, RouterOptions, TokenKey},
     session::SessionOptions,
+    state_dir::{StateDir, StateError},
     telemetry,
     time::Clock,
-    transport::{self, AppState, TransportOptions},
+    transport::{
+        self, AppState, TransportOptions,
+        assets::Assets,
+        reach::{self, Reach, Security},
+        tls::{Tls, TlsError},
+    },
 };
 
 /// A running server. Dropping it without [`Server::stop`] leaves it running until the process ends.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    reach: Reach,
     rooms: Arc<RoomRegistry>,
     stop: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
@@ -42,24 +49,46 @@ impl Server {
     /// Takes the port, loads and warms the engines (or uses the `stages` given) and then lets people in.
     ///
     /// # Errors
-    /// When the port is taken, or a model is missing or does not load.
+    /// When the port is taken, the certificate cannot be used, or a model is missing or does not load.
     pub async fn start(config: &Config, stages: Option<Stages>) -> anyhow::Result<Self> {
+        Self::start_with(config, stages, None).await
+    }
+
+    /// As [`Server::start`], with the page of a folder instead of the one in the program.
+    ///
+    /// # Errors
+    /// As [`Server::start`], and when there is no page in the folder.
+    pub async fn start_with(config: &Config, stages: Option<Stages>, page: Option<&Path>) -> anyhow::Result<Self> {
         let listen = config.server.listen;
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("cannot listen on {listen}; choose another port with --listen"))?;
         let address = listener.local_addr()?;
+        let state_dir = StateDir::open(config.server.state_dir.as_deref())?;
+        let key = token_key(&state_dir)?;
         let metrics = recorder()?;
         let clock = Clock::start();
         let ready = Arc::new(AtomicBool::new(false));
         let pipelines = Arc::new(Pipelines::empty(clock));
-        let rooms = Arc::new(RoomRegistry::new(router_options(config), clock, pipelines.clone()));
-        let options =
-            TransportOptions { max_sessions: config.server.max_sessions, allowed_origins: config.server.allowed_origins.clone() };
+        let rooms = Arc::new(RoomRegistry::new(router_options(config), clock, pipelines.clone()).with_key(key));
+        let (security, tls) = protection(config, &state_dir, clock.unix())?;
+        let public = config.server.public_url.as_deref().map(str::parse).transpose()?;
+        let reach = Reach { public, listen: address, security };
+        let options = TransportOptions {
+            max_sessions: config.server.max_sessions,
+            allowed_origins: config.allowed_origins(),
+            reach: reach.clone(),
+            behind_proxy: config.server.plain_http,
+            ..TransportOptions::default()
+        };
         let render = Arc::new(move || metrics.render());
-        let state = AppState::new(rooms.clone(), clock, SessionOptions::default(), options, ready.clone(), render);
+        let mut state = AppState::new(rooms.clone(), clock, SessionOptions::default(), options, ready.clone(), render);
+        if let Some(folder) = page {
+            let assets = Assets::from_dir(folder).with_context(|| format!("cannot serve the page in {}", folder.display()))?;
+            state = state.with_assets(assets);
+        }
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(transport::serve(listener, state, stop.clone().cancelled_owned()));
+        let serving = tokio::spawn(transport::serve(listener, tls, state, stop.clone().cancelled_owned()));
 
         let stages = match stages {
             Some(stages) => stages,
@@ -68,12 +97,17 @@ impl Server {
         pipelines.fill(stages);
         ready.store(true, Ordering::Relaxed);
         tracing::info!(%address, cores = config.compute.cores(), profile = config.models.profile, "ready");
-        Ok(Self { address, rooms, stop, serving })
+        Ok(Self { reach, rooms, stop, serving })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.reach.listen
+    }
+
+    /// How people reach it.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Makes a room, as `POST /v1/rooms` does.
@@ -93,6 +127,25 @@ impl Server {
             Err(error) => tracing::error!(%error, "serving panicked"),
         }
     }
+}
+
+/// The key that signs join tokens, kept so that a restart makes no invitation void.
+fn token_key(state: &StateDir) -> Result<TokenKey, StateError> {
+    let reuse = |kept: &[u8]| kept.try_into().ok().map(TokenKey::new);
+    state.keep("token.key", reuse, |_| {
+        let bytes: [u8; TokenKey::LEN] = rand::random();
+        (bytes.to_vec(), TokenKey::new(bytes))
+    })
+}
+
+/// TLS as configured: the operator's certificate, else our own where others can connect, else none. `now` in seconds since 1970.
+fn protection(config: &Config, state: &StateDir, now: u64) -> Result<(Security, Option<Tls>), TlsError> {
+    let server = &config.server;
+    Ok(match (&server.certificate, &server.private_key) {
+        (Some(certificate), Some(key)) => (Security::Given, Some(Tls::given(certificate, key)?)),
+        _ if server.plain_http || server.listen.ip().is_loopback() => (Security::Plain, None),
+        _ => (Security::Own, Some(Tls::own(state, &reach::names(), now)?)),
+    })
 }
 
 fn router_options(config: &Config) -> RouterOptions {

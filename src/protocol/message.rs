@@ -498,6 +498,9 @@ pub struct Invitation {
     pub room: RoomCode,
     /// What `hello` carries to join it.
     pub tokens: Tokens,
-    /// The room is forgotten after this many seconds without anybody in it.
+    /// The tokens are good for this many seconds.
     pub expires_in: u64,
+    /// Where phones reach the server, such as `https://192.168.1.5:8720`: what the QR code begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_url: Option<String>,
 }

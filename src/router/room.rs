@@ -225,7 +225,7 @@ impl RoomRegistry {
                 entry.insert(self.spawn(&code)?);
                 let sign = |role| self.sign(&code, role, Purpose::Join);
                 let tokens = Tokens { merchant: sign(Role::Merchant), buyer: sign(Role::Buyer) };
-                return Ok(Invitation { room: code, tokens, expires_in: Purpose::Join.lifetime().as_secs() });
+                return Ok(Invitation { room: code, tokens, expires_in: Purpose::Join.lifetime().as_secs(), join_url: None });
             }
         }
     }

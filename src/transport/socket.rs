@@ -3,7 +3,7 @@
 //! Knows WebSocket, not what the messages mean. The session runs on any stream and sink, so its tests need no socket.
 
 use axum::{
-    Error,
+    Error, Extension,
     extract::{
         State,
         ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
@@ -17,6 +17,7 @@ use futures_util::{SinkExt, StreamExt, future::ready};
 use super::{
     AppState,
     admit::{self, Refusal},
+    listen::Peer,
 };
 use crate::{
     protocol::CloseCode,
@@ -34,8 +35,14 @@ const MAX_WRITE_BUFFER: usize = 256 * 1024;
 ///
 /// # Errors
 /// An HTTP refusal (see [`admit`]).
-pub async fn upgrade(State(state): State<AppState>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Result<Response, Refusal> {
+pub(super) async fn upgrade(
+    State(state): State<AppState>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refusal> {
     admit::origin(&state, &headers)?;
+    let client = admit::guesser(&state, &headers, peer)?;
     let upgrade = admit::subprotocol(upgrade)?;
     let permit = admit::permit(&state)?;
     let task = SessionTask {
@@ -53,17 +60,22 @@ pub async fn upgrade(State(state): State<AppState>, headers: HeaderMap, upgrade:
     let sessions = state.sessions.clone();
     Ok(upgrade.on_upgrade(move |socket| {
         sessions.track_future(async move {
-            run(task, socket).await;
+            run(task, socket, || admit::guessed(&state, client)).await;
             drop(permit);
         })
     }))
 }
 
-async fn run(task: SessionTask, socket: WebSocket) {
+async fn run(task: SessionTask, socket: WebSocket, on_wrong_guess: impl Fn()) {
     let (sink, stream) = socket.split();
     // The peer's close message ends the stream; polling it answers the close.
     let stream = stream.take_while(|m| ready(!matches!(m, Ok(Message::Close(_))))).map(|m| m.map(incoming));
-    let sink = sink.with(|item| ready(Ok::<_, Error>(message(item))));
+    let sink = sink.with(|item| {
+        if matches!(item, Outgoing::Close(CloseCode::BadToken | CloseCode::RoomNotFound)) {
+            on_wrong_guess();
+        }
+        ready(Ok::<_, Error>(message(item)))
+    });
     task.run(stream, sink).await;
 }
 
