@@ -41,7 +41,7 @@ fn of(trace: &Trace, kind: Kind) -> Vec<&TraceEvent> {
 #[tokio::test(start_paused = true)]
 async fn what_is_said_to_be_heard_is_heard_then() {
     // Three utterances; the interpretation of each is longer than its pause, so the second and third wait.
-    let samples = sound(&[1_500, 900, 1_000, 900, 2_000]);
+    let samples = sound(&[1_500, 850, 500, 850, 500]);
     let trace = trace(&samples, FakeOptions::default()).await;
     assert_eq!(of(&trace, Kind::Source).len(), 3, "{:?}", trace.events);
     let speech = of(&trace, Kind::Speech);
