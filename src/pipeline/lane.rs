@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    event::{LaneEvent, LaneInput, StageTimes},
+    event::{LaneEvent, LaneInput, StageTimes, Stretch},
     segments::Segments,
     stages::Stages,
     task::{Outlet, millis},
@@ -119,6 +119,8 @@ struct Current {
     utterance: UtteranceId,
     from: Language,
     segments: Segments,
+    /// The words of the segment that is being interpreted.
+    source: Stretch,
     history: VecDeque<(Redacted, Redacted)>,
     speech_end: Option<Millis>,
     /// What stands between the last segment's translation and the next one's.
@@ -158,6 +160,7 @@ impl<K: Copy> Lane<K> {
                 utterance,
                 from,
                 segments: Segments::default(),
+                source: Stretch::default(),
                 history: VecDeque::new(),
                 speech_end: None,
                 lead: "",
@@ -175,6 +178,8 @@ impl<K: Copy> Lane<K> {
                 None if last => (current.segments.finish(), true),
                 None => return,
             };
+            current.source = current.source.followed_by(segment.as_deref().unwrap_or_default());
+            let source = current.source;
             match segment {
                 Some(segment) => {
                     if let Err(error) = self.interpret(segment.into(), is_last).await {
@@ -185,7 +190,7 @@ impl<K: Copy> Lane<K> {
                 // The last sentence was already interpreted: only its end is news.
                 None => {
                     let (committed, times) = (Redacted::default(), StageTimes::default());
-                    self.events.send(LaneEvent::Translated { utterance, committed, last: true, times }).await;
+                    self.events.send(LaneEvent::Translated { utterance, source, committed, last: true, times }).await;
                 }
             }
             if is_last {
@@ -252,7 +257,8 @@ impl<K: Copy> Lane<K> {
         let Some(current) = &mut self.current else { return };
         let lead = if text.is_empty() { "" } else { std::mem::take(&mut current.lead) };
         let committed = format!("{lead}{text}").into();
-        self.events.send(LaneEvent::Translated { utterance: current.utterance, committed, last, times }).await;
+        let Current { utterance, source, .. } = *current;
+        self.events.send(LaneEvent::Translated { utterance, source, committed, last, times }).await;
     }
 
     /// Speaks clauses, each while the one before is heard.
@@ -264,14 +270,14 @@ impl<K: Copy> Lane<K> {
             let spoken = self.stages.tts.submit(job, priority, self.stages.options.deadlines.tts())?.output().await?;
             if !spoken.output.samples.is_empty() {
                 let ends = clause.trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '।', '؟']);
-                self.enqueue(spoken, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
+                self.enqueue(clause, spoken, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
             }
         }
         Ok(())
     }
 
     /// Encodes a clause and hands it to the player.
-    async fn enqueue(&mut self, spoken: Done<Speech>, pause: Duration) -> Result<(), JobError> {
+    async fn enqueue(&mut self, clause: &str, spoken: Done<Speech>, pause: Duration) -> Result<(), JobError> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let (start, mut encoder) = match current.speaking.take() {
             Some(encoder) => (None, encoder),
@@ -283,6 +289,7 @@ impl<K: Copy> Lane<K> {
             }
         };
         let Done { output: Speech { mut samples }, queued, ran } = spoken;
+        let audio = SampleRate::TTS.duration(samples.len());
         let silence = SampleRate::TTS.samples(pause);
         samples.resize(samples.len() + silence, 0.0);
         let began = Instant::now();
@@ -296,9 +303,11 @@ impl<K: Copy> Lane<K> {
         let encode = began.elapsed();
         metrics::histogram!("tongchuan_stage_seconds", "stage" => "encode").record(encode.as_secs_f64());
         current.speaking = Some(encoder);
+        let Current { utterance, source, .. } = *current;
+        self.events.send(LaneEvent::Spoken { utterance, source, text: clause.into(), audio, pause }).await;
         if let Some(stream) = start {
             let times = StageTimes { queue: millis(queued), tts: millis(ran), encode: millis(encode), ..StageTimes::default() };
-            let start = Play::Start { utterance: current.utterance, stream, times, speech_end: current.speech_end };
+            let start = Play::Start { utterance, stream, times, speech_end: current.speech_end };
             let _ = self.play_tx.send(start).await;
         }
         for packet in packets {

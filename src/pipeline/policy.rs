@@ -53,6 +53,8 @@ pub enum Output {
         utterance: u64,
         /// Position after its last word.
         speech_end: u64,
+        /// Position up to which was listened before it was certain that these are the words.
+        heard: u64,
         /// What was said.
         result: Result<Answer, JobError>,
     },
@@ -83,6 +85,7 @@ pub struct Policy {
 #[derive(Debug)]
 struct Growing {
     utterance: u64,
+    start: u64,
     samples: Vec<f32>,
     /// Samples since the last speech, while there is a pause.
     silence: Option<usize>,
@@ -102,6 +105,7 @@ struct Guess {
 struct Waiting {
     utterance: u64,
     speech_end: u64,
+    heard: u64,
     request: u64,
     result: Option<Result<Answer, JobError>>,
 }
@@ -113,7 +117,7 @@ impl Policy {
             Event::Started { at } => {
                 let utterance = self.next_utterance;
                 self.next_utterance += 1;
-                self.growing = Some(Growing { utterance, samples: Vec::new(), silence: None, guess: None });
+                self.growing = Some(Growing { utterance, start: at, samples: Vec::new(), silence: None, guess: None });
                 self.outputs.push_back(Output::Started { utterance, at });
             }
             Event::Audio(samples) => self.on_audio(&samples),
@@ -176,7 +180,8 @@ impl Policy {
 
     fn on_ended(&mut self, ended: Utterance) {
         let Some(growing) = self.growing.take() else { return };
-        let Growing { utterance, guess, .. } = growing;
+        let Growing { utterance, guess, start, samples: listened, .. } = growing;
+        let heard = start + listened.len() as u64;
         let Utterance { samples, speech_end, .. } = ended;
         let (right, wrong) = match guess {
             // A guess that survived until here heard all the speech, unless the utterance was cut before the end of it.
@@ -203,14 +208,14 @@ impl Policy {
                 }
             }
         };
-        self.waiting.push_back(Waiting { utterance, speech_end, request, result });
+        self.waiting.push_back(Waiting { utterance, speech_end, heard, request, result });
         self.commit();
     }
 
     fn commit(&mut self) {
         while self.waiting.front().is_some_and(|w| w.result.is_some()) {
-            if let Some(Waiting { utterance, speech_end, result: Some(result), .. }) = self.waiting.pop_front() {
-                self.outputs.push_back(Output::Committed { utterance, speech_end, result });
+            if let Some(Waiting { utterance, speech_end, heard, result: Some(result), .. }) = self.waiting.pop_front() {
+                self.outputs.push_back(Output::Committed { utterance, speech_end, heard, result });
             }
         }
     }

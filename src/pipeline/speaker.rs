@@ -307,12 +307,14 @@ impl<K: Copy> Speaker<K> {
                 }
                 Output::Decode { request, samples } => self.decode(request, samples),
                 Output::Abandon { request } => drop(self.cancels.remove(&request)),
-                Output::Committed { utterance, speech_end, result } => self.on_committed(utterance, speech_end, result).await,
+                Output::Committed { utterance, speech_end, heard, result } => {
+                    self.on_committed(utterance, speech_end, heard, result).await;
+                }
             }
         }
     }
 
-    async fn on_committed(&mut self, utterance: u64, speech_end: u64, result: Result<Answer, JobError>) {
+    async fn on_committed(&mut self, utterance: u64, speech_end: u64, heard: u64, result: Result<Answer, JobError>) {
         let speech_end = self.when(speech_end);
         let event = match result {
             Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
@@ -336,6 +338,7 @@ impl<K: Copy> Speaker<K> {
                             committed,
                             pending,
                             speech_end: Some(speech_end),
+                            heard: Some(self.when(heard)),
                             times,
                         })
                         .await;
