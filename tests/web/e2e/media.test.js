@@ -1,0 +1,170 @@
+/**
+ * @file The media half alone in a real browser: microphone -> gate -> encoder -> (loop back) -> decoder -> jitter buffer -> element.
+ *
+ * No server of ours: what the microphone sends is played as if it had been interpreted. Both codecs. Needs chromium (CHROMIUM names
+ * another one) and sox to make the recording; asserts what is heard and sent, prints what was measured.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { extname, join, normalize } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const WEB = fileURLToPath(new URL('../../../src/web/', import.meta.url));
+const SPEECH = fileURLToPath(new URL('../../fixtures/jfk.wav', import.meta.url));
+/** The server's policy: what the page does must be possible under it. */
+const POLICY =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; " +
+  "media-src 'self' blob: mediastream:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'";
+/** @type {Record<string, string>} */
+const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
+
+const server = createServer((request, response) => {
+  const path = normalize(new URL(request.url ?? '/', 'http://x').pathname);
+  response.setHeader('Content-Security-Policy', POLICY);
+  response.setHeader('Content-Type', TYPES[extname(path)] ?? 'text/html');
+  try {
+    response.end(path === '/' ? '<!doctype html><title>media</title><link rel="icon" href="data:,"><button>start</button>' : readFileSync(join(WEB, path)));
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+/** @type {import('playwright-core').Browser} */
+let browser;
+
+before(async () => {
+  const recording = join(mkdtempSync(join(tmpdir(), 'media-')), 'talk.wav');
+  // 2 s of silence, 11 s of speech, silence: the end of the speech must be found, too.
+  execFileSync('sox', ['-G', SPEECH, '-r', '48000', '-c', '1', '-b', '16', recording, 'pad', '2', '30']);
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream',
+      `--use-file-for-fake-audio-capture=${recording}%noloop`,
+    ],
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  server.close();
+});
+
+/**
+ * Runs in the page: talks to itself and reports.
+ * @param {boolean} forceWasm
+ */
+async function loopBack(forceWasm) {
+  const load = (/** @type {string} */ path) => import(path);
+  const { Capture } = await load('/capture.js');
+  const { Playback } = await load('/playback.js');
+  const capture = new Capture();
+  const playback = new Playback({ forceWasm });
+  /** @type {{states: string[], sent: number, sentLate: number, firsts: number, lasts: number, played: any[], loudest: number, after: number,
+   *   longTasks: number[], heardMs: number, errors: string[]}} */
+  const seen = { states: [], sent: 0, sentLate: 0, firsts: 0, lasts: 0, played: [], loudest: 0, after: 0, longTasks: [], heardMs: 0, errors: [] };
+  addEventListener('error', (event) => seen.errors.push(event.message));
+  addEventListener('unhandledrejection', (event) => seen.errors.push(String(event.reason)));
+  capture.addEventListener('state', (/** @type {any} */ event) => seen.states.push(event.detail.state));
+  playback.addEventListener('played', (/** @type {any} */ event) => seen.played.push(event.detail));
+  await new Promise((resolve) => {
+    const button = /** @type {HTMLButtonElement} */ (document.querySelector('button'));
+    button.addEventListener('click', () => resolve(Promise.all([playback.unlock(), capture.start({ forceWasm })])), { once: true });
+    button.dataset.ready = 'yes';
+  });
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) seen.longTasks.push(entry.duration);
+  }).observe({ type: 'longtask' });
+
+  let utterance = 0;
+  let sequence = 0;
+  capture.addEventListener('packet', (/** @type {any} */ { detail }) => {
+    if (detail.first) {
+      utterance += 1;
+      sequence = 0;
+      seen.firsts += 1;
+      playback.speechStart({ type: 'speech_start', utterance, speaker: 1, lang: 'en', stream: utterance });
+    }
+    seen.sent += detail.data.byteLength;
+    // Two packets go missing, to be concealed.
+    if (sequence !== 60 && sequence !== 61) playback.frame({ stream: utterance, sequence, timestamp: 0, first: detail.first, last: detail.last, silence: false, payload: detail.data, kind: 'down' });
+    sequence += 1;
+    if (detail.last) {
+      seen.lasts += 1;
+      playback.speechEnd({ type: 'speech_end', utterance, stream: utterance });
+    }
+  });
+
+  // What the element plays, looked at from outside.
+  const listener = new AudioContext();
+  const analyser = new AnalyserNode(listener, { fftSize: 1024 });
+  listener.createMediaStreamSource(playback.element.srcObject).connect(analyser);
+  const samples = new Float32Array(1024);
+  const level = () => {
+    analyser.getFloatTimeDomainData(samples);
+    return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+  };
+  const began = performance.now();
+  while (performance.now() - began < 17_000) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const now = level();
+    seen.loudest = Math.max(seen.loudest, now);
+    if (now > 0.005) seen.heardMs += 20;
+  }
+  const sentBefore = capture.stats.bytes;
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  seen.sentLate = capture.stats.bytes - sentBefore;
+  seen.after = level();
+  const again = playback.replay(1, 'en');
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const replayed = level();
+  playback.stop();
+  const state = capture.state;
+  capture.stop();
+  return { ...seen, again, replayed, state, capture: JSON.parse(JSON.stringify(capture.stats)), playback: JSON.parse(JSON.stringify(playback.stats)), codec: playback.codec };
+}
+
+for (const [codec, forceWasm] of /** @type {const} */ ([['webcodecs', false], ['wasm', true]])) {
+  test(`a voice goes round: ${codec}`, { timeout: 60_000 }, async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    /** @type {string[]} */
+    const requested = [];
+    /** @type {string[]} */
+    const complaints = [];
+    page.on('request', (request) => requested.push(new URL(request.url()).pathname));
+    page.on('console', (message) => complaints.push(message.text()));
+    await page.goto(`http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}/`);
+    const running = page.evaluate(loopBack, forceWasm);
+    await page.locator('button[data-ready]').click();
+    const seen = await running;
+    await context.close();
+    const { capture, playback } = seen;
+    console.log(JSON.stringify({ codec, ...seen }, null, 1));
+
+    assert.deepEqual(seen.errors, []);
+    assert.deepEqual(complaints, []);
+    assert.equal(seen.state.codec, codec);
+    assert.equal(seen.codec, codec);
+    assert.equal(seen.state.state, 'on');
+    assert.equal(requested.includes('/vendor/libopus.wasm'), forceWasm, 'the WebAssembly is loaded where it is needed, only there');
+    assert.ok(seen.firsts >= 1 && seen.firsts === seen.lasts, 'utterances begin and end');
+    assert.ok(seen.loudest > 0.02, 'the element plays sound');
+    assert.ok(seen.heardMs > 5_000, 'most of the speech is heard');
+    assert.ok(seen.after < 0.003, 'silence after it');
+    assert.ok(seen.again && seen.replayed > 0.005, 'it is heard again');
+    assert.equal(seen.sentLate, 0, 'silence costs nothing');
+    const seconds = capture.packets / 50;
+    assert.ok(capture.bytes / seconds < 3_500, 'about 3 KiB a second');
+    assert.equal(playback.lost, 2 * seen.firsts);
+    assert.ok(playback.addedLatencyMs.count >= 1);
+  });
+}
