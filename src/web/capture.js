@@ -86,9 +86,12 @@ export class Capture extends EventTarget {
     this.#codec = await encoderKind(forceWasm);
     try {
       await context.audioWorklet.addModule(new URL('./capture-worklet.js', import.meta.url));
-    } catch (error) {
+    } catch {
+      // An insecure page has no worklets, and no microphone either.
+      if (this.#context !== context) return;
       this.stop();
-      throw error;
+      this.#setState('missing');
+      return;
     }
     if (this.#context !== context) return;
     this.stats.inputRate = context.sampleRate;

@@ -32,8 +32,10 @@ const MAX_WAITING = 20;
 const NORMAL = 1000;
 const ROOM_FULL = 4005;
 const RESUME_FAILED = 4010;
+/** Another tab of this browser goes on with the session. */
+const TAKEN_OVER = 4011;
 /** Close codes after which trying again with the same words cannot help. */
-const FINAL = new Set([NORMAL, 4000, 4001, 4002, 4003, 4004, ROOM_FULL]);
+const FINAL = new Set([NORMAL, 4000, 4001, 4002, 4003, 4004, ROOM_FULL, TAKEN_OVER]);
 
 /** @typedef {'connecting'|'open'|'reconnecting'|'closed'} State */
 /** @typedef {{state: State, retryInMs?: number, code?: number, fault?: Fault}} StateDetail */

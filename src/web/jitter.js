@@ -9,14 +9,14 @@
 const MIN_DELAY_MS = 20;
 const MAX_DELAY_MS = 200;
 /** A stream that needed none of it lowers it by this factor. */
-const RELAX = 0.85;
-/** Added to the lateness seen. */
-const MARGIN_MS = 10;
+const RELAX = 0.95;
 /** Rise after silence and fall into it: short enough not to blur a consonant, long enough not to click. */
 const FADE_IN_MS = 4;
 const FADE_OUT_MS = 20;
 /** A lost packet is bridged by repeating the voice for so long; longer it would sound like a machine. */
 const CONCEAL_MS = 60;
+/** Added to the lateness seen, which was luck. */
+const MARGIN_MS = 10;
 /** Between two utterances. */
 const BETWEEN_MS = 120;
 /** A stream that stays without sound for so long while another waits has lost its end: the other one goes on. */
@@ -52,6 +52,8 @@ export class Player {
   /** Head of the queue: whether it is sounding, and since when it is not. */
   #playing = false;
   #dryAt = 0;
+  /** Whether the delay has learned from it already. */
+  #learned = false;
   #underruns = 0;
   #concealed = 0;
   /** Samples of the head's first block already played. */
@@ -173,6 +175,7 @@ export class Player {
       this.#startBridge(silent, silent);
       this.#playing = false;
       this.#dryAt = this.#now;
+      this.#learned = false;
       if (stream.closed) this.#next(stream);
       else this.#underruns += 1;
       return this.#pullBridge(out);
@@ -214,25 +217,35 @@ export class Player {
   #mayStart(stream) {
     if (this.#now < this.#notBefore) return false;
     if (stream.blocks.length === 0) {
-      if (stream.closed) this.#next(stream);
-      else if (this.#now - this.#dryAt > this.#samples(ABANDON_MS) && this.#streams.some((other) => other !== stream && other.waiting > 0)) this.#next(stream);
+      if (stream.closed || this.#isAbandoned(stream)) {
+        // It ran dry because it was over.
+        if (stream.started) this.#underruns -= 1;
+        this.#next(stream);
+      }
       return false;
     }
-    const ready = stream.closed || stream.waiting >= this.#delay || this.#now - stream.dataAt >= this.#delay;
+    if (stream.started && !this.#learned) this.#learn(stream.dataAt - this.#dryAt);
+    this.#learned = true;
+    const ready = stream.closed || stream.waiting > this.#delay || this.#now - stream.dataAt >= this.#delay;
     if (!ready) return false;
-    if (stream.started) this.#learn(stream.dataAt - this.#dryAt);
-    else this.events.push({ is: 'started', id: stream.id });
+    if (!stream.started) this.events.push({ is: 'started', id: stream.id });
     stream.started = true;
     this.#playing = true;
     this.#fadeIn(new Float32Array(this.#samples(FADE_IN_MS)));
     return true;
   }
 
+  /** @param {Stream} stream */
+  #isAbandoned(stream) {
+    return this.#now - this.#dryAt > this.#samples(ABANDON_MS) && this.#streams.some((other) => other !== stream && other.waiting > 0);
+  }
+
   /** @param {number} late samples between running dry and the next data */
   #learn(late) {
     // Longer is a pause between clauses or a broken connection: no start delay could have covered it.
     if (late <= this.#samples(MAX_DELAY_MS)) {
-      this.#delay = Math.min(this.#samples(MAX_DELAY_MS), Math.max(this.#delay, late + this.#samples(MARGIN_MS)));
+      // The packet came so much later than the delay already allows.
+      this.#delay = Math.min(this.#samples(MAX_DELAY_MS), this.#delay + late + this.#samples(MARGIN_MS));
     } else {
       this.#underruns -= 1;
     }
