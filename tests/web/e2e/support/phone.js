@@ -1,0 +1,252 @@
+/**
+ * @file One person's phone: a browser process with its own profile and its own fake microphone.
+ *
+ * The fake capture file is per browser process, so each phone is a process. `speak` rewrites the file and opens the microphone again,
+ * which plays it from its beginning. Knows the page only through its data-testid hooks and `window.tongchuan`.
+ */
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import jsQR from 'jsqr';
+import { chromium } from 'playwright-core';
+import { PNG } from 'pngjs';
+import { decode, writeScript, writeWav } from './audio.js';
+import { ROOT } from './server.js';
+
+const CHROMIUM = process.env.TONGCHUAN_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
+const SCREENSHOTS = join(ROOT, 'target/web-screenshots');
+mkdirSync(SCREENSHOTS, { recursive: true });
+
+/** @typedef {import('playwright-core').Page} Page */
+/**
+ * @typedef {object} PhoneOptions
+ * @property {string} name
+ * @property {string} locale of the browser, such as `zh-CN`
+ * @property {boolean} [microphone] false: the person denies it
+ * @property {{width: number, height: number}} [viewport]
+ * @property {'light'|'dark'} [colorScheme]
+ */
+
+export class Phone {
+  #profile = mkdtempSync(join(tmpdir(), 'tongchuan-phone-'));
+  /** What the page complained about; empty at the end of a good test. @type {string[]} */
+  complaints = [];
+  /** What the server said to this phone, over all its connections. @type {any[]} */
+  messages = [];
+  /** What this phone said to the server. @type {any[]} */
+  sent = [];
+  /** Audio frames that came. */
+  frames = 0;
+  /** @type {import('playwright-core').BrowserContext} */
+  context = /** @type {any} */ (null);
+  /** @type {Page} */
+  page = /** @type {any} */ (null);
+
+  /** @param {PhoneOptions} options */
+  constructor(options) {
+    this.name = options.name;
+    this.options = options;
+    this.microphone = join(this.#profile, 'microphone.wav');
+  }
+
+  /** @param {PhoneOptions} options */
+  static async launch(options) {
+    if (!CHROMIUM) throw new Error('chromium is missing: run .ci/deps, or set TONGCHUAN_CHROMIUM to the program');
+    const phone = new Phone(options);
+    writeWav(phone.microphone, new Int16Array(48_000));
+    const { locale, viewport = { width: 360, height: 740 }, colorScheme = 'light', microphone = true } = options;
+    phone.context = await chromium.launchPersistentContext(join(phone.#profile, 'profile'), {
+      executablePath: CHROMIUM,
+      headless: true,
+      locale,
+      viewport,
+      colorScheme,
+      deviceScaleFactor: 2,
+      isMobile: true,
+      hasTouch: true,
+      acceptDownloads: true,
+      permissions: microphone ? ['microphone'] : [],
+      args: [
+        '--use-fake-device-for-media-stream',
+        `--use-file-for-fake-audio-capture=${phone.microphone}%noloop`,
+        // Without it, permission prompts of a headless browser stay open for ever; a denial is what the denied-microphone test wants.
+        microphone ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts',
+        // Two windows on one screen: neither is in the background.
+        '--disable-backgrounding-occluded-windows',
+        '--disable-renderer-backgrounding',
+        '--disable-background-timer-throttling',
+        '--lang=' + locale,
+      ],
+    });
+    await phone.context.addInitScript(watchMainThread);
+    phone.page = phone.context.pages()[0] ?? (await phone.context.newPage());
+    phone.#listen();
+    return phone;
+  }
+
+  #listen() {
+    // The text messages of every WebSocket the page ever has, as they were on the wire.
+    this.page.on('websocket', (socket) => {
+      socket.on('framereceived', ({ payload }) => {
+        if (typeof payload === 'string') this.messages.push(JSON.parse(payload));
+        else this.frames += 1;
+      });
+      socket.on('framesent', ({ payload }) => typeof payload === 'string' && this.sent.push(JSON.parse(payload)));
+    });
+    this.page.on('pageerror', (error) => this.complaints.push(`exception: ${error.stack ?? error.message}`));
+    this.page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(`console: ${message.text()} ${message.location().url}`);
+    });
+  }
+
+  /** @param {string} id a data-testid */
+  get(id) {
+    return this.page.getByTestId(id);
+  }
+
+  /** The one tap; waits until the page can talk, and says how long that took from `since`. @param {number} [since] */
+  async start(since = Date.now()) {
+    await this.get('start').click();
+    await this.talking();
+    return Date.now() - since;
+  }
+
+  /** Waits until the connection is open and the microphone is on. */
+  async talking() {
+    await this.page.waitForFunction(() => {
+      const { connection, capture } = /** @type {any} */ (window).tongchuan ?? {};
+      return connection?.state === 'open' && capture?.state === 'on';
+    }, undefined, { timeout: 20_000 });
+  }
+
+  /**
+   * Speaks recordings (by id) and pauses (in seconds), from now on; does not wait until they are said.
+   * @param {(string | number)[]} parts
+   */
+  async speak(...parts) {
+    writeScript(this.microphone, parts);
+    await this.page.evaluate(async () => {
+      const { capture } = /** @type {any} */ (window).tongchuan;
+      capture.stop();
+      await capture.start();
+    });
+  }
+
+  /**
+   * The captions on the page, oldest first.
+   * @param {'source' | 'translation'} kind
+   * @returns {Promise<{utterance: string, text: string}[]>}
+   */
+  async captions(kind) {
+    const lines = this.get(`caption-${kind}`);
+    return lines.evaluateAll((all) => all.map((e) => ({ utterance: /** @type {HTMLElement} */ (e).dataset.utterance ?? '', text: e.textContent?.trim() ?? '' })));
+  }
+
+  /**
+   * What the server's captions said since message `from`, utterance by utterance, once `count` of them are complete and on the page.
+   * @param {'source' | 'translation'} kind
+   * @param {number} count
+   * @param {number} from
+   * @param {number} [ms]
+   * @returns {Promise<{utterance: number, lang: string, text: string}[]>}
+   */
+  async spoken(kind, count, from, ms = 60_000) {
+    const deadline = Date.now() + ms;
+    for (;;) {
+      const captions = this.messages.slice(from).filter((m) => m.type === 'caption' && m.kind === kind);
+      const ended = [...new Set(captions.filter((m) => m.last).map((m) => m.utterance))];
+      const said = ended.map((utterance) => {
+        const parts = captions.filter((m) => m.utterance === utterance);
+        return { utterance, lang: parts[0].lang, text: parts.map((m) => m.committed).join('').trim() };
+      }).filter(({ text }) => text !== '');
+      const shown = await this.captions(kind);
+      const missing = said.filter((s) => !shown.some((c) => c.utterance === String(s.utterance) && c.text === s.text));
+      if (said.length >= count && missing.length === 0) return said;
+      if (Date.now() > deadline) {
+        const errors = this.messages.slice(from).filter((m) => m.type === 'error');
+        throw new Error(`${this.name}: ${said.length} of ${count} ${kind} captions, ${missing.length} of them not on the page: ${JSON.stringify({ said, shown, errors })}`);
+      }
+      await sleep(100);
+    }
+  }
+
+  /** Waits until everything announced since message `from` was spoken, and the loudspeaker is quiet. @param {number} from */
+  async silent(from) {
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      const count = (/** @type {string} */ type) => this.messages.slice(from).filter((m) => m.type === type).length;
+      const translated = this.messages.slice(from).filter((m) => m.type === 'caption' && m.kind === 'translation' && m.last).length;
+      const idle = await this.page.evaluate(() => /** @type {any} */ (window).tongchuan.state.audio === 'idle');
+      if (count('speech_end') >= translated && count('speech_start') === count('speech_end') && idle) return;
+      if (Date.now() > deadline) throw new Error(`${this.name}: still playing after 60 s`);
+      await sleep(100);
+    }
+  }
+
+  /** The text of the QR code as a camera would read it. */
+  async readQr() {
+    const picture = PNG.sync.read(await this.page.screenshot({ scale: 'css' }));
+    const code = jsQR(new Uint8ClampedArray(picture.data), picture.width, picture.height);
+    if (!code) throw new Error('no QR code can be read on the screen');
+    return code.data;
+  }
+
+  /** @param {string} name of the file under target/web-screenshots */
+  async screenshot(name) {
+    const path = join(SCREENSHOTS, `${name}.png`);
+    await this.page.screenshot({ path });
+    return path;
+  }
+
+  /** Records what the page's audio element plays until `stop` is called. */
+  async record() {
+    await this.page.evaluate(() => {
+      const { playback } = /** @type {any} */ (window).tongchuan;
+      const element = playback.element;
+      const recorder = new MediaRecorder(element.captureStream(), { mimeType: 'audio/webm;codecs=opus', audioBitsPerSecond: 96_000 });
+      /** @type {Blob[]} */
+      const parts = [];
+      recorder.ondataavailable = (event) => parts.push(event.data);
+      recorder.start();
+      /** @type {any} */ (window).testRecording = () => new Promise((done) => {
+        recorder.onstop = async () => {
+          const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+          let text = '';
+          for (let at = 0; at < bytes.length; at += 32_768) text += String.fromCharCode(...bytes.subarray(at, at + 32_768));
+          done({ base64: btoa(text), muted: element.muted, paused: element.paused, volume: element.volume });
+        };
+        recorder.stop();
+      });
+    });
+    return {
+      stop: async () => {
+        const { base64, ...element } = await this.page.evaluate(() => /** @type {any} */ (window).testRecording());
+        return { samples: await decode(this.page, Buffer.from(base64, 'base64')), element };
+      },
+    };
+  }
+
+  /** A file beside the profile, gone with it. @param {string} name */
+  file(name) {
+    return join(this.#profile, name);
+  }
+
+  /** Main-thread tasks over 50 ms since the last call, in milliseconds. @returns {Promise<number[]>} */
+  async longTasks() {
+    return this.page.evaluate(() => /** @type {any} */ (window).testLongTasks.splice(0));
+  }
+
+  async close() {
+    await this.context.close();
+    rmSync(this.#profile, { recursive: true, force: true });
+  }
+}
+
+/** Runs in every page before its own scripts. */
+function watchMainThread() {
+  /** @type {number[]} */
+  const tasks = [];
+  /** @type {any} */ (window).testLongTasks = tasks;
+  new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => Math.round(entry.duration)))).observe({ type: 'longtask' });
+}

@@ -1,0 +1,109 @@
+/**
+ * @file Scenario 2: they talk, both ways. What is recognised, what is translated, what is heard, the amounts, and what it costs.
+ */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { line, peakDb, seconds, writeWav } from './support/audio.js';
+import { percentile, report } from './support/report.js';
+import { errorRate } from './support/score.js';
+import { recognise } from './support/stall.js';
+
+/** What whisper base hears in these recordings is better; a caption worse than that is no caption. */
+const SOURCE_ERRORS = 0.35;
+/** The interpretation, spoken by a synthesiser, decoded, played, recorded and recognised again. */
+const HEARD_ERRORS = 0.35;
+
+/** The main-thread tasks of both pages over 50 ms while they talked. @type {number[]} */
+const longTasks = [];
+
+/**
+ * @param {import('./support/stall.js').Stall} stall
+ * @param {import('./support/phone.js').Phone} speaker
+ * @param {string[]} ids
+ */
+export async function interpreted(stall, speaker, ids) {
+  const listener = stall.partner(speaker);
+  await Promise.all([speaker.longTasks(), listener.longTasks()]);
+  const { sources, targets, samples, element } = await stall.talk(speaker, ids);
+  longTasks.push(...(await speaker.longTasks()), ...(await listener.longTasks()));
+
+  const lang = line(ids[0]).lang;
+  const said = ids.map((id) => line(id).text).join(' ');
+  const wrong = errorRate(lang, said, sources.map(({ text }) => text).join(' '));
+  assert.ok(wrong <= SOURCE_ERRORS, `recognised ${JSON.stringify(sources)}: error rate ${wrong.toFixed(2)}`);
+
+  const target = targets[0].lang;
+  const captions = targets.map(({ text }) => text).join(' ');
+  assert.ok(!element.muted && !element.paused && element.volume > 0, `the element plays: ${JSON.stringify(element)}`);
+  const heard = await recognise(listener, target, samples, writeWav);
+  const lost = errorRate(target, captions, heard);
+  assert.ok(lost <= HEARD_ERRORS, `shown ${captions}, heard ${heard}: error rate ${lost.toFixed(2)}`);
+  report(`${lang} to ${target}: recognised, and heard again`, `${(wrong * 100).toFixed(0)} % and ${(lost * 100).toFixed(0)} % errors`);
+  return { sources, targets };
+}
+
+/** @param {import('./support/stall.js').Stall} stall */
+export function talking(stall) {
+  stall.step('the merchant speaks, the buyer reads and hears it in English, amounts as digits', async () => {
+    const { merchant, buyer } = stall;
+    const { sources } = await interpreted(stall, merchant, ['d03', 'd17']);
+    // Both sides are shown the price as digits; the recogniser wrote it as digits or as words.
+    assert.ok(/35|三十五/.test(sources[0].text), `the price was recognised: ${sources[0].text}`);
+    for (const phone of [merchant, buyer]) {
+      const amounts = await phone.get('amount').allTextContents();
+      assert.ok(amounts.some((text) => /\b35\b/.test(text)), `${phone.name} sees the price large: ${amounts}`);
+    }
+    await stall.look(buyer, '05-buyer-captions');
+    await stall.look(merchant, '06-merchant-captions');
+  });
+
+  stall.step('the buyer speaks, the merchant reads and hears it in Chinese', async () => {
+    await interpreted(stall, stall.buyer, ['d02', 'd16']);
+    await stall.look(stall.merchant, '07-merchant-captions');
+  });
+
+  stall.step('what it costs: uplink, main thread, added latency', async () => {
+    const { buyer, merchant, wires } = stall;
+    const from = buyer.messages.length;
+    const quiet = wires.buyer.up;
+    await sleep(5000);
+    const silent = (wires.buyer.up - quiet) / 5;
+    const loud = wires.buyer.up;
+    await buyer.speak('d14', 0.2, 'd28');
+    const lasts = seconds('d14') + seconds('d28') + 0.2;
+    await sleep(lasts * 1000 + 500);
+    const speaking = (wires.buyer.up - loud) / lasts;
+    report('uplink while speaking (must: about 3 KiB/s)', `${(speaking / 1024).toFixed(2)} KiB/s`);
+    report('uplink in silence (must: near zero)', `${(silent / 1024).toFixed(2)} KiB/s`);
+    assert.ok(speaking > 500, `${speaking} bytes/s: nothing was sent while speaking`);
+    assert.ok(speaking < 6 * 1024, `${speaking} bytes/s while speaking`);
+    assert.ok(silent < 300, `${silent} bytes/s in silence`);
+    await buyer.spoken('source', 1, from);
+    await merchant.silent(0);
+
+    report('main-thread tasks over 50 ms while talking (must: none)', longTasks.length ? `${longTasks.length}: ${longTasks.sort((a, b) => b - a).slice(0, 8).join(', ')} ms` : 'none');
+    const capture = /** @type {number[]} */ ([]);
+    const playback = /** @type {number[]} */ ([]);
+    for (const phone of [merchant, buyer]) {
+      const stats = await phone.page.evaluate(() => {
+        const { capture, playback } = /** @type {any} */ (window).tongchuan;
+        return { capture: capture.stats.captureEncodeMs.percentile(50), playback: playback.stats.addedLatencyMs.percentile(50), underruns: playback.stats.underruns };
+      });
+      capture.push(stats.capture);
+      playback.push(stats.playback);
+      report(`${phone.name}: capture and encode, arrival to first sample (p50)`, `${Math.round(stats.capture)} ms, ${Math.round(stats.playback)} ms`);
+      report(`${phone.name}: underruns of the jitter buffer`, String(stats.underruns));
+    }
+    report('added by the client, p50 (must: under 150 ms)', `${Math.round(percentile(capture, 100) + percentile(playback, 100))} ms at most`);
+  });
+
+  stall.step('a tapped caption is heard again', async () => {
+    const { buyer } = stall;
+    const recording = await buyer.record();
+    await buyer.get('again').first().click();
+    await buyer.page.waitForFunction(() => /** @type {any} */ (window).tongchuan.state.audio === 'playing');
+    await buyer.silent(0);
+    const { samples } = await recording.stop();
+    assert.ok(peakDb(samples) > -35, `${peakDb(samples).toFixed(0)} dBFS`);
+  });
+}
