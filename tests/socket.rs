@@ -15,10 +15,11 @@ use common::{Client, Heard, Scripted, code, hello, language};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 use tongchuan::{
+    client,
     protocol::{
         ClientMessage, ErrorCode, ServerMessage,
         message::{CaptionKind, Invitation, LanguageChange, Role},
@@ -38,7 +39,8 @@ struct Server {
 
 async fn start(options: TransportOptions, pipeline: Scripted) -> Server {
     let clock = Clock::start();
-    let rooms = Arc::new(RoomRegistry::new(RouterOptions::default(), clock, Arc::new(pipeline)));
+    let rooms =
+        Arc::new(RoomRegistry::new(RouterOptions { open_rooms: true, ..RouterOptions::default() }, clock, Arc::new(pipeline)));
     let ready = Arc::new(AtomicBool::new(true));
     let metrics = Arc::new(|| "tongchuan_sessions 0\n".to_owned());
     let state = AppState::new(rooms, clock, SessionOptions::default(), options, ready.clone(), metrics);
@@ -83,14 +85,14 @@ async fn refused_upgrade(address: SocketAddr, headers: &str) -> (u16, String) {
 #[tokio::test]
 async fn http_endpoints() {
     let server = server().await;
-    assert_eq!(http(server.address, "GET /healthz HTTP/1.1").await.0, 200);
-    assert_eq!(http(server.address, "GET /readyz HTTP/1.1").await.0, 200);
+    assert_eq!(http(server.address, "GET /healthz HTTP/1.1").await, 200);
+    assert_eq!(http(server.address, "GET /readyz HTTP/1.1").await, 200);
     server.ready.store(false, Ordering::Relaxed);
-    assert_eq!(http(server.address, "GET /readyz HTTP/1.1").await.0, 503);
-    assert_eq!(http(server.address, "GET /healthz HTTP/1.1").await.0, 200, "alive, only not ready");
+    assert_eq!(http(server.address, "GET /readyz HTTP/1.1").await, 503);
+    assert_eq!(http(server.address, "GET /healthz HTTP/1.1").await, 200, "alive, only not ready");
     assert!(http(server.address, "GET /metrics HTTP/1.1").await.1.contains("tongchuan_sessions 0"));
     assert!(http(server.address, "GET / HTTP/1.1").await.1.contains("tongchuan.v1"));
-    assert_eq!(http(server.address, "GET /nowhere HTTP/1.1").await.0, 404);
+    assert_eq!(http(server.address, "GET /nowhere HTTP/1.1").await, 404);
     let (status, answer) = http(server.address, "POST /v1/rooms HTTP/1.1").await;
     assert_eq!(status, 201);
     let body = answer.split("\r\n\r\n").nth(1).expect("a body");
@@ -104,10 +106,10 @@ async fn who_may_connect() {
     let options = TransportOptions { max_sessions: 1, allowed_origins: vec!["https://market.example".to_owned()] };
     let server = start(options, Scripted::default()).await;
     let protocol = "Sec-WebSocket-Protocol: tongchuan.v1\r\n";
-    assert_eq!(refused_upgrade(server.address, "").await.0, 400, "no subprotocol");
-    assert_eq!(refused_upgrade(server.address, "Sec-WebSocket-Protocol: tongchuan.v2\r\n").await.0, 400);
+    assert_eq!(refused_upgrade(server.address, "").await, 400, "no subprotocol");
+    assert_eq!(refused_upgrade(server.address, "Sec-WebSocket-Protocol: tongchuan.v2\r\n").await, 400);
     let foreign = format!("{protocol}Origin: https://evil.example\r\n");
-    assert_eq!(refused_upgrade(server.address, &foreign).await.0, 403);
+    assert_eq!(refused_upgrade(server.address, &foreign).await, 403);
     let ours = format!("{protocol}Origin: https://market.example\r\n");
     let first = Client::dial(server.address).await;
     let (status, answer) = refused_upgrade(server.address, &ours).await;
@@ -164,6 +166,51 @@ async fn a_conversation_with_everything() {
     assert_eq!(again.join(hello(&room, "en", "en")).await.others.len(), 1);
     merchant.utter("丙").await;
     assert_eq!(again.speech().await, "en:丙");
+}
+
+/// Until speech: the words.
+async fn next_speech(events_rx: &mut mpsc::Receiver<client::Received>) -> String {
+    loop {
+        let received = tokio::time::timeout(Duration::from_secs(30), events_rx.recv()).await.expect("in time").expect("open");
+        match received.event {
+            client::Event::Audio(frame) => return String::from_utf8(frame.payload.to_vec()).expect("words"),
+            client::Event::Message(_) => {}
+            client::Event::Closed(code) => panic!("closed: {code:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_goes_on_over_another_socket() {
+    let server = server().await;
+    let room = code("K7M2QX");
+    let url = format!("ws://{}/v1/session", server.address);
+    let mut merchant = Client::dial(server.address).await;
+    merchant.join(hello(&room, "zh", "zh")).await;
+    let (buyer, mut events_rx) = client::Client::connect(&url, hello(&room, "en", "en")).await.expect("welcome");
+    let (participant, session) = (buyer.welcome.participant, buyer.welcome.session);
+    merchant.utter("甲").await;
+    assert_eq!(next_speech(&mut events_rx).await, "en:甲");
+    let lost = buyer.cut().await;
+    merchant.until(|h| matches!(h, Heard::Message(ServerMessage::Away(_))).then_some(())).await;
+    merchant.utter("乙").await;
+    merchant.caption(CaptionKind::Translation).await;
+    let (buyer, mut rest_rx) = client::Client::resume(&url, lost).await.expect("welcome back");
+    assert_eq!((buyer.welcome.participant, buyer.welcome.session), (participant, session));
+    merchant.until(|h| matches!(h, Heard::Message(ServerMessage::Back(_))).then_some(())).await;
+    // What the old socket had brought and nobody had read is still in its receiver; the rest comes over the new one.
+    let mut words = Vec::new();
+    while let Some(received) = events_rx.recv().await {
+        if let client::Event::Audio(frame) = received.event {
+            words.push(frame.payload);
+        }
+    }
+    assert!(words.is_empty(), "the second sentence was said when the first socket was gone");
+    assert_eq!(next_speech(&mut rest_rx).await, "en:乙");
+    merchant.utter("丙").await;
+    assert_eq!(next_speech(&mut rest_rx).await, "en:丙");
+    buyer.leave().await;
+    merchant.until(|h| matches!(h, Heard::Message(ServerMessage::Left(_))).then_some(())).await;
 }
 
 #[tokio::test]
