@@ -29,6 +29,8 @@ const BLOCKS_PER_LEVEL = 3;
 /** A microphone that gave nothing for so long is gone, whatever its state says. */
 const STALE_MS = 1_500;
 const BLOCK_MS = 20;
+/** A context that may run does so within this time. */
+const WAKE_MS = 500;
 
 export class Capture extends EventTarget {
   /** @type {CaptureStateName} */
@@ -155,7 +157,16 @@ export class Capture extends EventTarget {
     this.#source = this.#context.createMediaStreamSource(stream);
     this.#source.connect(this.#node);
     this.#blockAt = Date.now();
-    this.#setState(this.#muted ? 'muted' : 'on');
+    // After a reload nobody tapped yet, and without a tap some browsers do not let it run.
+    await this.#wake();
+    if (this.#stream !== stream) return;
+    if (this.#context?.state === 'running') this.#resumed();
+    else this.#setState('interrupted');
+  }
+
+  /** Lets the audio thread run, where the browser does. */
+  async #wake() {
+    if (this.#context && this.#context.state !== 'running') await Promise.race([this.#context.resume(), pause(WAKE_MS)]).catch(() => {});
   }
 
   #release() {
@@ -237,7 +248,7 @@ export class Capture extends EventTarget {
     if (!this.#wanted || this.#reopening || this.#state === 'starting' || this.#state === 'denied') return;
     this.#reopening = true;
     try {
-      if (this.#context && this.#context.state !== 'running') await Promise.race([this.#context.resume(), pause(STALE_MS)]).catch(() => {});
+      await this.#wake();
       const ended = this.#stream?.getAudioTracks()[0]?.readyState !== 'live';
       if (!ended) await pause(STALE_MS);
       if (!this.#wanted || (!ended && Date.now() - this.#blockAt < STALE_MS)) return;
@@ -260,10 +271,17 @@ export class Capture extends EventTarget {
       if (context?.state !== 'running' && context?.state !== 'closed' && this.#state === 'on') this.#setState('interrupted');
       recover();
     };
+    const tapped = () => {
+      if (context?.state !== 'running') context?.resume().catch(() => {});
+    };
+    document.addEventListener('pointerdown', tapped, true);
+    document.addEventListener('keydown', tapped, true);
     document.addEventListener('visibilitychange', recover);
     navigator.mediaDevices?.addEventListener('devicechange', recover);
     context?.addEventListener('statechange', changed);
     this.#unlisten = () => {
+      document.removeEventListener('pointerdown', tapped, true);
+      document.removeEventListener('keydown', tapped, true);
       document.removeEventListener('visibilitychange', recover);
       navigator.mediaDevices?.removeEventListener('devicechange', recover);
       context?.removeEventListener('statechange', changed);

@@ -117,7 +117,7 @@ export class Player {
   clear() {
     const silent = this.#samples(FADE_OUT_MS);
     if (this.#playing) this.#startBridge(silent, silent);
-    for (const stream of this.#streams.splice(0)) if (stream.started) this.#ended(stream);
+    for (const stream of this.#streams.splice(0)) this.#ended(stream);
     this.#playing = false;
     this.#read = 0;
   }
@@ -254,7 +254,7 @@ export class Player {
   /** The head is over. @param {Stream} stream */
   #next(stream) {
     this.#streams.shift();
-    if (stream.started) this.#ended(stream);
+    this.#ended(stream);
     if (stream.started && this.#streams.length > 0) this.#notBefore = this.#now + this.#samples(BETWEEN_MS);
     this.#playing = false;
     this.#read = 0;
@@ -264,7 +264,7 @@ export class Player {
   /** @param {Stream} stream */
   #ended(stream) {
     this.events.push({ is: 'ended', id: stream.id, underruns: this.#underruns, concealedMs: (this.#concealed * 1000) / this.#rate });
-    if (this.#underruns === 0) this.#delay = Math.max(this.#samples(MIN_DELAY_MS), Math.round(this.#delay * RELAX));
+    if (stream.started && this.#underruns === 0) this.#delay = Math.max(this.#samples(MIN_DELAY_MS), Math.round(this.#delay * RELAX));
     this.#underruns = 0;
     this.#concealed = 0;
   }

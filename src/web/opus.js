@@ -29,6 +29,8 @@
 const RATE = 48_000;
 export const BLOCK = 960;
 const PACKET_US = 20_000;
+/** Longer than any encoder needs, and than two blocks are apart. */
+const HELD_BACK_MS = 100;
 
 /** 24 kbit/s of speech are 3 KiB/s; complexity 5 costs a phone 1 % of a core; loss concealment is for networks that drop 5 %. */
 const SETTINGS = /** @type {EncoderSettings} */ ({ bitrate: 24_000, complexity: 5, lossPercent: 5 });
@@ -143,9 +145,12 @@ function webCodecsEncoder(onPacket, onBroken) {
   const tags = [];
   let broken = false;
   let timestamp = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
   const fail = () => {
     if (broken) return;
     broken = true;
+    clearTimeout(timer);
     if (encoder.state !== 'closed') encoder.close();
     onBroken();
   };
@@ -154,8 +159,10 @@ function webCodecsEncoder(onPacket, onBroken) {
       const packet = new Uint8Array(chunk.byteLength);
       chunk.copyTo(packet);
       const tag = tags.shift();
+      // What a flush pads belongs to no block.
+      if (tag === undefined) return;
       // An encoder that ignores the frame duration would speak at the wrong speed.
-      if (tag === undefined || packetSamples(packet) !== BLOCK) fail();
+      if (packetSamples(packet) !== BLOCK) fail();
       else onPacket(packet, tag);
     },
     error: fail,
@@ -178,9 +185,13 @@ function webCodecsEncoder(onPacket, onBroken) {
       timestamp += PACKET_US;
       encoder.encode(data);
       data.close();
+      // Some encoders hold a packet back until the next block comes; after the last one of an utterance none does.
+      clearTimeout(timer);
+      timer = setTimeout(() => tags.length > 0 && encoder.flush().catch(fail), HELD_BACK_MS);
     },
     close: () => {
       if (broken) return;
+      clearTimeout(timer);
       encoder.flush().then(() => encoder.state !== 'closed' && encoder.close(), () => {});
     },
   };

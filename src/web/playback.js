@@ -116,7 +116,7 @@ export class Playback extends EventTarget {
   frame({ stream, sequence, payload }) {
     const item = this.#receiving.get(stream);
     if (!item) return;
-    item.arrivedAt ??= Date.now();
+    if (item.arrivedAt === null) this.#arrive(item);
     const lost = item.expected === null ? 0 : ahead(sequence, item.expected);
     if (lost < 0) {
       this.stats.late += 1;
@@ -167,7 +167,7 @@ export class Playback extends EventTarget {
     const waiting = [...this.#pending.values()].some((item) => item.utterance === utterance && item.lang === lang);
     if (waiting) return true;
     const item = this.#open(utterance, lang, true);
-    item.arrivedAt = Date.now();
+    this.#arrive(item);
     for (const packet of kept.packets) item.decoder?.decode(packet);
     this.#end(item);
     return true;
@@ -256,7 +256,7 @@ export class Playback extends EventTarget {
   #open(utterance, lang, replay) {
     const id = (this.#lastId += 1);
     /** @type {Item} */
-    const item = { id, utterance, lang, replay, expected: null, arrivedAt: null, queued: this.#pending.size > 0, decoder: null };
+    const item = { id, utterance, lang, replay, expected: null, arrivedAt: null, queued: false, decoder: null };
     // Locked: nothing could be heard; it is kept for later.
     if (!this.#codec || this.#context?.state === 'closed') return item;
     this.#pending.set(id, item);
@@ -266,6 +266,12 @@ export class Playback extends EventTarget {
       onGap: (count) => this.#order({ do: 'gap', id, count }),
     });
     return item;
+  }
+
+  /** Its first packet is here. @param {Item} item */
+  #arrive(item) {
+    item.queued = [...this.#pending.values()].some((other) => other.arrivedAt !== null);
+    item.arrivedAt = Date.now();
   }
 
   /** @param {number} stream */
@@ -279,8 +285,6 @@ export class Playback extends EventTarget {
   /** @param {Item} item */
   #end(item) {
     item.decoder?.finish().then(() => this.#order({ do: 'close', id: item.id }));
-    // Nothing came of it: there will be no report.
-    if (item.arrivedAt === null) this.#pending.delete(item.id);
   }
 
   /** @param {Report} report */

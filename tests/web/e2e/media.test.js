@@ -148,7 +148,7 @@ for (const [codec, forceWasm] of /** @type {const} */ ([['webcodecs', false], ['
     const seen = await running;
     await context.close();
     const { capture, playback } = seen;
-    console.log(JSON.stringify({ codec, ...seen }, null, 1));
+    console.log(JSON.stringify(seen));
 
     assert.deepEqual(seen.errors, []);
     assert.deepEqual(complaints, []);

@@ -340,13 +340,13 @@ test('our own ghost in the room is waited for', () => {
   world.socket().open();
   world.socket().receive({ type: 'error', code: 'role_taken', text: '', fatal: true });
   world.socket().end(4005);
-  assert.equal(world.connection.state, 'reconnecting');
-  while (world.connection.state !== 'closed' && world.sockets.length < 60) {
+  assert.equal(world.states.at(-1).state, 'reconnecting');
+  while (world.states.at(-1).state !== 'closed' && world.sockets.length < 60) {
     world.clock.advance(world.states.at(-1).retryInMs);
     world.socket().open();
     world.socket().end(4005);
   }
-  assert.equal(world.connection.state, 'closed', 'but not for ever');
+  assert.equal(world.states.at(-1).state, 'closed', 'but not for ever');
 });
 
 test('messages wait for the connection, settings only in their latest form', () => {

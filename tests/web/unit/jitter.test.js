@@ -204,7 +204,7 @@ test('utterances queue in the order they were announced, with a breath between',
   player.push(1, new Float32Array(PACKET * 10).fill(0.1));
   player.close(1);
   const sound = play(player, 800);
-  assert.deepEqual(player.events.map((event) => [event.is, event.id]), [['started', 1], ['ended', 1], ['started', 3], ['ended', 3]]);
+  assert.deepEqual(player.events.map((event) => [event.is, event.id]), [['started', 1], ['ended', 1], ['ended', 2], ['started', 3], ['ended', 3]]);
   const [first, second] = [onset(sound, 0.05), onset(sound, 0.2)];
   assert.ok(first < 10 * MS);
   assert.ok(second - first > (200 + 100) * MS, 'a breath');
@@ -236,6 +236,7 @@ test('stopping in the middle of a word does not click', () => {
   assert.ok(largestStep(Float32Array.of(...before, ...after)) < STEP);
   assert.equal(energy(after.subarray(30 * MS)), 0);
   assert.ok(player.idle);
+  assert.deepEqual(player.events.map((event) => [event.is, event.id]), [['started', 1], ['ended', 1], ['ended', 2]]);
 });
 
 test('what waits is bounded', () => {
