@@ -3,8 +3,9 @@ SHELL := /bin/bash
 PROFILE ?= default
 ARGS ?=
 RELEASE := target/release/tongchuan
+NODE_MODULES := tests/web/node_modules/.package-lock.json
 
-.PHONY: help serve demo test bench models deps lint
+.PHONY: help serve demo test web bench models deps test-deps lint screenshots
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -21,6 +22,16 @@ test: lint ## everything a contributor needs to know that it works
 	cargo run --quiet -- models pull default
 	cargo run --quiet -- models pull lite
 	cargo test
+	$(MAKE) --no-print-directory web
+
+web: test-deps $(NODE_MODULES) ## the phone page: types, unit tests, and two phones in a real browser
+	cd tests/web && npm run --silent check && npm run --silent unit
+	cargo run --quiet -- models pull default
+	cd tests/web && npm run --silent e2e
+
+screenshots: test-deps $(NODE_MODULES) ## draw the pictures of the README again
+	cargo run --quiet -- models pull default
+	cd tests/web && npm run --silent screenshots
 
 lint: deps
 	cargo fmt --check
@@ -33,6 +44,14 @@ bench: $(RELEASE) models ## speed of every stage, and quality per language
 
 deps:
 	@./.ci/deps
+
+# A browser to test with is nothing that a server needs.
+test-deps:
+	@./.ci/deps test
+
+$(NODE_MODULES): tests/web/package-lock.json | test-deps
+	cd tests/web && npm ci --no-audit --no-fund
+	@touch $@
 
 # Cargo knows best what is up to date.
 .PHONY: $(RELEASE)

@@ -1,12 +1,11 @@
 /**
  * @file The media half alone in a real browser: microphone -> gate -> encoder -> (loop back) -> decoder -> jitter buffer -> element.
  *
- * No server of ours: what the microphone sends is played as if it had been interpreted. Both codecs. Needs chromium (CHROMIUM names
- * another one) and sox to make the recording; asserts what is heard and sent, prints what was measured.
+ * No server of ours: what the microphone sends is played as if it had been interpreted. Both codecs. Needs chromium (TONGCHUAN_CHROMIUM
+ * names another one); asserts what is heard and sent, prints what was measured.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
@@ -37,13 +36,28 @@ const server = createServer((request, response) => {
 /** @type {import('playwright-core').Browser} */
 let browser;
 
+/**
+ * A canonical 16 kHz, 16-bit, mono WAV file with seconds of silence around its sound.
+ * @param {Buffer} wav
+ * @param {number} before
+ * @param {number} after
+ */
+function padded(wav, before, after) {
+  const start = wav.indexOf('data') + 8;
+  const silence = (/** @type {number} */ seconds) => Buffer.alloc(seconds * 32_000);
+  const file = Buffer.concat([wav.subarray(0, start), silence(before), wav.subarray(start), silence(after)]);
+  file.writeUInt32LE(file.length - 8, 4);
+  file.writeUInt32LE(file.length - start, start - 4);
+  return file;
+}
+
 before(async () => {
   const recording = join(mkdtempSync(join(tmpdir(), 'media-')), 'talk.wav');
   // 2 s of silence, 11 s of speech, silence: the end of the speech must be found, too.
-  execFileSync('sox', ['-G', SPEECH, '-r', '48000', '-c', '1', '-b', '16', recording, 'pad', '2', '30']);
+  writeFileSync(recording, padded(readFileSync(SPEECH), 2, 30));
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
   browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: process.env.TONGCHUAN_CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox',
       '--use-fake-ui-for-media-stream',

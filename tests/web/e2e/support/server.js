@@ -40,7 +40,7 @@ export class Server {
   async start() {
     if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: run \`cargo build\` first, or set TONGCHUAN_BIN`);
     const child = spawn(BINARY, ['serve', '--listen', `127.0.0.1:${this.port}`, ...this.#args], {
-      env: { ...process.env, TONGCHUAN_STATE: this.#state, RUST_LOG: 'info,tongchuan=debug' },
+      env: { ...process.env, XDG_STATE_HOME: this.#state, RUST_LOG: 'info,tongchuan=debug' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
