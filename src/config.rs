@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     audio::opus::EncoderOptions,
     inference::onnx::Provider,
-    pipeline::stages::{Deadlines, PipelineOptions},
+    pipeline::{
+        echo::EchoOptions,
+        stages::{Deadlines, PipelineOptions},
+    },
     vad::segmenter::SegmenterOptions,
 };
 
@@ -36,6 +39,8 @@ pub struct Config {
     pub endpointing: Endpointing,
     /// How long each stage may take.
     pub deadlines: Deadlines,
+    /// How a room's own loudspeakers and its other voices are told from the speaker.
+    pub echo: Echo,
 }
 
 /// The listening server.
@@ -158,6 +163,30 @@ impl Default for Endpointing {
     }
 }
 
+/// How a room's own loudspeakers and its other voices are told from the speaker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Echo {
+    /// Look for echoes. Only people who never share a room can do without.
+    pub enabled: bool,
+    /// The longest time, in milliseconds, from when an interpretation should be heard until a microphone brings it back.
+    pub playback_delay_ms: u64,
+    /// The most, in milliseconds, that one microphone's sound may come before or after another's.
+    pub microphone_delay_ms: u64,
+}
+
+impl Default for Echo {
+    fn default() -> Self {
+        let options = EchoOptions::default();
+        let ms = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            enabled: options.enabled,
+            playback_delay_ms: ms(options.playback_delay),
+            microphone_delay_ms: ms(options.microphone_delay),
+        }
+    }
+}
+
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -221,6 +250,9 @@ impl Config {
         in_range("deadlines.asr_ms", self.deadlines.asr_ms, 100, 600_000)?;
         in_range("deadlines.mt_ms", self.deadlines.mt_ms, 100, 600_000)?;
         in_range("deadlines.tts_ms", self.deadlines.tts_ms, 100, 600_000)?;
+        // Longer ones would make every comparison slower and chance likenesses more frequent.
+        in_range("echo.playback_delay_ms", self.echo.playback_delay_ms, 200, 5_000)?;
+        in_range("echo.microphone_delay_ms", self.echo.microphone_delay_ms, 200, 2_000)?;
         for origin in &self.server.allowed_origins {
             if !origin.starts_with("https://") && !origin.starts_with("http://") {
                 let reason = "an origin is scheme and host, such as https://stall.example".to_owned();
@@ -245,6 +277,11 @@ impl Config {
                 ..EncoderOptions::default()
             },
             deadlines: self.deadlines,
+            echo: EchoOptions {
+                enabled: self.echo.enabled,
+                playback_delay: std::time::Duration::from_millis(self.echo.playback_delay_ms),
+                microphone_delay: std::time::Duration::from_millis(self.echo.microphone_delay_ms),
+            },
         }
     }
 }

@@ -77,6 +77,7 @@ fn pure_parts_know_no_runtime_no_socket_and_no_clock() {
         "session/state",
         "router/state",
         "vad/segmenter",
+        "pipeline/echo/",
         "pipeline/policy.rs",
         "pipeline/segments.rs",
         "asr/filter",

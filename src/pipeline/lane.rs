@@ -15,6 +15,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::{
+    acoustics::Loudspeaker,
     event::{LaneEvent, LaneInput, StageTimes},
     segments::Segments,
     stages::Stages,
@@ -60,6 +61,8 @@ pub struct LaneOptions {
     pub voice: Voice,
     /// The process's clock.
     pub clock: Clock,
+    /// Remembers what was played, so that it is known when a microphone brings it back.
+    pub loudspeaker: Option<Loudspeaker>,
 }
 
 /// Starts a lane. It finishes what is queued after [`LaneInput::Finish`], and ends at once when `input_rx`'s senders are gone.
@@ -74,7 +77,8 @@ pub fn open<K>(
 {
     let (play_tx, play_rx) = mpsc::channel(PLAY_QUEUE);
     let events = Arc::new(Outlet::new(key, events_tx));
-    let player = tokio::spawn(play(play_rx, events.clone(), options.clock));
+    let player = Player { clock: options.clock, heard: tokio::time::Instant::now(), loudspeaker: options.loudspeaker };
+    let player = tokio::spawn(player.play(play_rx, events.clone()));
     let lane = Lane {
         stages,
         language: options.language,
@@ -129,7 +133,14 @@ struct Current {
 
 /// What the player is told.
 enum Play {
-    Start { utterance: UtteranceId, stream: StreamId, times: StageTimes, speech_end: Option<Millis> },
+    Start {
+        utterance: UtteranceId,
+        stream: StreamId,
+        times: StageTimes,
+        speech_end: Option<Millis>,
+    },
+    /// What the packets that follow say, and how long.
+    Clause(Redacted, Duration),
     Packet(Bytes),
     End,
 }
@@ -264,14 +275,14 @@ impl<K: Copy> Lane<K> {
             let spoken = self.stages.tts.submit(job, priority, self.stages.options.deadlines.tts())?.output().await?;
             if !spoken.output.samples.is_empty() {
                 let ends = clause.trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '।', '؟']);
-                self.enqueue(spoken, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
+                self.enqueue(spoken, clause, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
             }
         }
         Ok(())
     }
 
     /// Encodes a clause and hands it to the player.
-    async fn enqueue(&mut self, spoken: Done<Speech>, pause: Duration) -> Result<(), JobError> {
+    async fn enqueue(&mut self, spoken: Done<Speech>, clause: &str, pause: Duration) -> Result<(), JobError> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let (start, mut encoder) = match current.speaking.take() {
             Some(encoder) => (None, encoder),
@@ -283,6 +294,7 @@ impl<K: Copy> Lane<K> {
             }
         };
         let Done { output: Speech { mut samples }, queued, ran } = spoken;
+        let lasts = SampleRate::TTS.duration(samples.len());
         let silence = SampleRate::TTS.samples(pause);
         samples.resize(samples.len() + silence, 0.0);
         let began = Instant::now();
@@ -301,6 +313,7 @@ impl<K: Copy> Lane<K> {
             let start = Play::Start { utterance: current.utterance, stream, times, speech_end: current.speech_end };
             let _ = self.play_tx.send(start).await;
         }
+        let _ = self.play_tx.send(Play::Clause(clause.into(), lasts)).await;
         for packet in packets {
             let _ = self.play_tx.send(Play::Packet(packet)).await;
         }
@@ -320,52 +333,75 @@ impl<K: Copy> Lane<K> {
 }
 
 /// Sends packets at the pace they are heard, [`LEAD`] ahead of it.
-async fn play<K: Copy>(mut play_rx: mpsc::Receiver<Play>, events: Arc<Outlet<K, LaneEvent>>, clock: Clock) {
-    // When the listener has heard everything that was sent.
-    let mut heard = tokio::time::Instant::now();
-    let mut open: Option<(UtteranceId, StreamId, u32)> = None;
-    // The last packet of a stream is marked, so each waits until it is known whether another follows.
-    let mut held: Option<Bytes> = None;
-    while let Some(item) = play_rx.recv().await {
-        match item {
-            Play::Start { utterance, stream, times, speech_end } => {
-                if let Some(speech_end) = speech_end {
-                    let lag = clock.now().since(speech_end);
-                    metrics::histogram!("tongchuan_first_audio_seconds").record(lag.as_secs_f64());
-                }
-                open = Some((utterance, stream, 0));
-                events.send(LaneEvent::SpeechStarted { utterance, stream, times }).await;
-            }
-            Play::Packet(packet) => {
-                if let (Some((_, stream, sequence)), Some(payload)) = (&mut open, held.replace(packet)) {
-                    send(&events, &mut heard, *stream, sequence, false, payload).await;
-                }
-            }
-            Play::End => {
-                if let Some((utterance, stream, mut sequence)) = open.take() {
-                    if let Some(payload) = held.take() {
-                        send(&events, &mut heard, stream, &mut sequence, true, payload).await;
+struct Player {
+    clock: Clock,
+    /// When the listener has heard everything that was sent.
+    heard: tokio::time::Instant,
+    loudspeaker: Option<Loudspeaker>,
+}
+
+impl Player {
+    async fn play<K: Copy>(mut self, mut play_rx: mpsc::Receiver<Play>, events: Arc<Outlet<K, LaneEvent>>) {
+        let mut open: Option<(UtteranceId, StreamId, u32)> = None;
+        // The last packet of a stream is marked, so each waits until it is known whether another follows.
+        let mut held: Option<Bytes> = None;
+        while let Some(item) = play_rx.recv().await {
+            match item {
+                Play::Start { utterance, stream, times, speech_end } => {
+                    if let Some(speech_end) = speech_end {
+                        let lag = self.clock.now().since(speech_end);
+                        metrics::histogram!("tongchuan_first_audio_seconds").record(lag.as_secs_f64());
                     }
-                    events.send(LaneEvent::SpeechEnded { utterance, stream }).await;
+                    open = Some((utterance, stream, 0));
+                    self.loudspeaker.iter_mut().for_each(Loudspeaker::begin);
+                    events.send(LaneEvent::SpeechStarted { utterance, stream, times }).await;
+                }
+                Play::Clause(text, lasts) => {
+                    let begin = self.when(self.heard + PACKET * u32::from(held.is_some()));
+                    if let Some(loudspeaker) = &self.loudspeaker {
+                        loudspeaker.say(text, begin, lasts);
+                    }
+                }
+                Play::Packet(packet) => {
+                    if let (Some((_, stream, sequence)), Some(payload)) = (&mut open, held.replace(packet)) {
+                        self.send(&events, *stream, sequence, false, payload).await;
+                    }
+                }
+                Play::End => {
+                    if let Some((utterance, stream, mut sequence)) = open.take() {
+                        if let Some(payload) = held.take() {
+                            self.send(&events, stream, &mut sequence, true, payload).await;
+                        }
+                        events.send(LaneEvent::SpeechEnded { utterance, stream }).await;
+                    }
                 }
             }
         }
     }
-}
 
-async fn send<K: Copy>(
-    events: &Outlet<K, LaneEvent>,
-    heard: &mut tokio::time::Instant,
-    stream: StreamId,
-    sequence: &mut u32,
-    last: bool,
-    payload: Bytes,
-) {
-    let now = tokio::time::Instant::now();
-    *heard = (*heard).max(now);
-    tokio::time::sleep_until(*heard - LEAD.min(heard.duration_since(now))).await;
-    *heard += PACKET;
-    let packet = LaneEvent::Packet { stream, sequence: *sequence, first: *sequence == 0, last, payload };
-    *sequence += 1;
-    events.send(packet).await;
+    async fn send<K: Copy>(
+        &mut self,
+        events: &Outlet<K, LaneEvent>,
+        stream: StreamId,
+        sequence: &mut u32,
+        last: bool,
+        payload: Bytes,
+    ) {
+        let now = tokio::time::Instant::now();
+        self.heard = self.heard.max(now);
+        tokio::time::sleep_until(self.heard - LEAD.min(self.heard.duration_since(now))).await;
+        self.heard += PACKET;
+        let end = self.when(self.heard);
+        if let Some(loudspeaker) = &mut self.loudspeaker {
+            loudspeaker.play(&payload, end);
+        }
+        let packet = LaneEvent::Packet { stream, sequence: *sequence, first: *sequence == 0, last, payload };
+        *sequence += 1;
+        events.send(packet).await;
+    }
+
+    /// `at` on the server's clock; what is past counts as now, since nothing is heard before it was sent.
+    fn when(&self, at: tokio::time::Instant) -> Millis {
+        self.clock.now() + at.saturating_duration_since(tokio::time::Instant::now())
+    }
 }
