@@ -76,30 +76,16 @@ impl Microphone {
 
     /// Whose are the samples `range` of this utterance?
     pub fn judge(&self, utterance: u64, range: Range<u64>) -> Verdict {
-        let verdict = self.room.lock().judge(self.id, utterance, range);
-        if let Verdict::Echo(kind) = verdict {
-            let kind = match kind {
-                Kind::Playback => "playback",
-                Kind::Microphone => "crosstalk",
-            };
-            metrics::counter!("tongchuan_echo_suppressed_total", "kind" => kind).increment(1);
-        }
-        verdict
+        self.room.lock().judge(self.id, utterance, range)
     }
 
-    /// Judges again, now that `text` was recognised in the samples `range` and everything arrived; what is no echo is kept for good.
-    pub fn judge_text(&self, utterance: u64, range: Range<u64>, text: &Redacted) -> Verdict {
-        let verdict = self.judge(utterance, range.clone());
-        if matches!(verdict, Verdict::Echo(_)) {
-            return verdict;
+    /// The last word on an utterance in whose samples `range` `text` was recognised: whether it is to be passed on.
+    pub fn settle(&self, utterance: u64, range: Range<u64>, text: &Redacted) -> bool {
+        let cause = self.room.lock().settle(self.id, utterance, range, text.expose());
+        if let Some(cause) = cause {
+            metrics::counter!("tongchuan_echo_suppressed_total", "kind" => cause.as_str()).increment(1);
         }
-        let mut acoustics = self.room.lock();
-        if acoustics.repeats(self.id, utterance, range, text.expose()) {
-            metrics::counter!("tongchuan_echo_suppressed_total", "kind" => "text").increment(1);
-            return Verdict::Echo(Kind::Playback);
-        }
-        acoustics.kept(self.id, utterance);
-        verdict
+        cause.is_none()
     }
 }
 

@@ -8,6 +8,7 @@ pub mod acoustics;
 pub mod echo;
 pub mod event;
 pub mod lane;
+mod player;
 pub mod policy;
 pub mod segments;
 pub mod speaker;

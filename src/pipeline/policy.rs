@@ -266,7 +266,7 @@ mod tests {
         let decodes: Vec<_> = outputs
             .iter()
             .filter_map(|o| match o {
-                Output::Decode { request, samples } => Some((*request, samples.len())),
+                Output::Decode { request, samples, .. } => Some((*request, samples.len())),
                 _ => None,
             })
             .collect();

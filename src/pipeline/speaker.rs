@@ -385,15 +385,10 @@ impl<K: Copy> Speaker<K> {
     /// What was recognised; nothing if it turned out to be an echo. The other microphones' sound that was still on its way when the
     /// recogniser was asked has come by now.
     fn unless_echo(&mut self, utterance: u64, hypothesis: Hypothesis) -> Hypothesis {
-        let asked = self.asked.remove(&utterance);
+        let range = self.asked.remove(&utterance);
         self.asked.retain(|other, _| *other > utterance);
-        match asked {
-            Some(range) if !hypothesis.text.is_blank() => match self.microphone.judge_text(utterance, range, &hypothesis.text) {
-                Verdict::Echo(_) => self.nothing().hypothesis,
-                Verdict::Real | Verdict::Partly(_) => hypothesis,
-            },
-            _ => hypothesis,
-        }
+        let real = range.is_none_or(|range| self.microphone.settle(utterance, range, &hypothesis.text));
+        if real { hypothesis } else { self.nothing().hypothesis }
     }
 
     /// The answer for an utterance without words.

@@ -8,10 +8,14 @@
 //! Pure: no clock, no task; time is an argument. One [`Acoustics`] per room, shared by its pipelines through [`super::acoustics`].
 
 pub mod bands;
+mod claims;
 pub mod compare;
 mod parts;
 pub mod text;
 pub mod track;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,10 +25,11 @@ use std::{
 
 use self::{
     bands::{Bands, HOP, SILENCE},
-    compare::{Heard, Likeness, SPAN, STEP},
+    claims::Claim,
+    compare::Heard,
     parts::Parts,
     text::Played,
-    track::{FRAME_MS, Track},
+    track::Track,
 };
 use crate::{privacy::Redacted, time::Millis};
 
@@ -46,22 +51,6 @@ impl Default for EchoOptions {
     }
 }
 
-/// How much earlier than it should be something may be heard: clocks and packets are not exact.
-const EARLY: Duration = Duration::from_millis(150);
-
-/// From this correlation on, a stretch is the same sound. Measured over half seconds of 85 voices: the same sound through a room and a
-/// codec, 20 dB fainter, has 0.65 to 0.96; another sound at its most similar delay 0.1, and 0.6 in one of twenty.
-const SAME: f32 = 0.65;
-
-/// Beside stretches that are the same, those down to this correlation belong to them: noise got in between.
-const ALIKE: f32 = 0.4;
-
-/// Stretches in a row that are the same: 1 s. Fewer are chance...
-const MIN_RUN: usize = 5;
-
-/// ...unless they are all there is, and as alike as this.
-const SHORT: f32 = 0.75;
-
 /// Utterances remembered per microphone.
 const MAX_UTTERANCES: usize = 32;
 
@@ -70,9 +59,6 @@ const MAX_SOURCES: usize = 256;
 
 /// Loudspeakers remembered after their end.
 const MAX_CLOSED: usize = 8;
-
-/// Two microphones this near to each other in loudness, in dB, hear the voice equally well: then the first keeps it.
-const EQUAL: f32 = 2.0;
 
 /// Names a source in its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,6 +71,37 @@ pub enum Kind {
     Microphone,
     /// An interpretation that is played in the room.
     Playback,
+}
+
+/// Why an utterance is not passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It is what was played in the room.
+    Playback,
+    /// Another microphone heard it better.
+    Crosstalk,
+    /// It has the words that were played, at the time they were.
+    Words,
+}
+
+impl Cause {
+    /// As metrics name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Playback => "playback",
+            Self::Crosstalk => "crosstalk",
+            Self::Words => "words",
+        }
+    }
+}
+
+impl From<Kind> for Cause {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Playback => Self::Playback,
+            Kind::Microphone => Self::Crosstalk,
+        }
+    }
 }
 
 /// What an utterance is.
@@ -133,13 +150,6 @@ enum State {
     Kept,
     /// It was an echo.
     Dropped(Kind),
-}
-
-/// What one source explains of an utterance.
-struct Claim {
-    kind: Kind,
-    /// Per frame.
-    explained: Vec<bool>,
 }
 
 impl Acoustics {
@@ -198,11 +208,6 @@ impl Acoustics {
         }
     }
 
-    /// The words of an utterance are sent, whatever is found later.
-    pub fn kept(&mut self, mic: SourceId, number: u64) {
-        self.set(mic, number, None, State::Kept);
-    }
-
     /// Judges a microphone's utterance, or what there is of it: its samples `range`.
     pub fn judge(&mut self, mic: SourceId, number: u64, range: Range<u64>) -> Verdict {
         let verdict = self.verdict(mic, range.clone());
@@ -214,26 +219,40 @@ impl Acoustics {
         verdict
     }
 
+    /// The last word on an utterance, now that `text` was recognised in its samples `range` and sound that was late has come: why it is
+    /// not to be passed on, if it is not.
+    pub fn settle(&mut self, mic: SourceId, number: u64, range: Range<u64>, text: &str) -> Option<Cause> {
+        let state = self.sources.get(&mic).and_then(|s| s.utterances.iter().rfind(|u| u.number == number)).map(|u| u.state);
+        let cause = match state {
+            // The recogniser was not asked, so there are no words whatever is found now.
+            Some(State::Dropped(kind)) => Some(kind.into()),
+            _ => match self.judge(mic, number, range.clone()) {
+                Verdict::Echo(kind) => Some(kind.into()),
+                Verdict::Real | Verdict::Partly(_) => self.repeats(mic, &range, text).then_some(Cause::Words),
+            },
+        };
+        let state = match cause {
+            Some(Cause::Crosstalk) => State::Dropped(Kind::Microphone),
+            Some(Cause::Playback | Cause::Words) => State::Dropped(Kind::Playback),
+            None => State::Kept,
+        };
+        self.set(mic, number, Some(range.end), state);
+        cause
+    }
+
     /// Whether an utterance of which `text` was recognised is what was being played, though it sounds only somewhat like it: its words
     /// are the same and it began before they had ended. Who repeats what he hears does so afterwards.
-    pub fn repeats(&mut self, mic: SourceId, number: u64, range: Range<u64>, text: &str) -> bool {
+    fn repeats(&self, mic: SourceId, range: &Range<u64>, text: &str) -> bool {
         let Some(microphone) = self.sources.get(&mic).filter(|_| self.options.enabled) else { return false };
         let (first, frames) = microphone.track.frames(range.start, range.end);
         let Some(heard) = Heard::new(frames, &microphone.noise()) else { return false };
         let begin = microphone.track.time(first);
-        let said = self.sources.values().filter(|s| s.kind == Kind::Playback).any(|source| {
-            // Its pre-roll, and what a client adds to the delay at least, are not the voice's.
-            let voice = begin + PRE_ROLL;
-            let until = voice + (heard.len() as u64 * FRAME_MS) as i64;
-            source.played.share(text, voice, until) >= SAME_WORDS
-                && heard
-                    .compare(&window(&heard, begin, self.options.playback_delay, EARLY, &source.track))
-                    .is_some_and(|likeness| likeness.mean() >= SOMEWHAT)
-        });
-        if said {
-            self.set(mic, number, Some(range.end), State::Dropped(Kind::Playback));
-        }
-        said
+        let voice = begin + PRE_ROLL;
+        let played = self.sources.values().filter(|s| s.kind == Kind::Playback);
+        played.filter(|source| source.played.share(text, voice) >= SAME_WORDS).any(|source| {
+            let window = claims::window(&heard, begin, self.options.playback_delay, claims::EARLY, &source.track);
+            heard.compare(&window).is_some_and(|likeness| likeness.mean() >= SOMEWHAT)
+        })
     }
 
     fn set(&mut self, mic: SourceId, number: u64, to: Option<u64>, state: State) {
@@ -253,8 +272,8 @@ impl Acoustics {
         let others = self.sources.iter().filter(|(id, _)| **id != mic);
         let claims: Vec<Claim> = others
             .filter_map(|(_, source)| match source.kind {
-                Kind::Playback => self.played(&heard, begin, source),
-                Kind::Microphone => self.overheard(&heard, begin, microphone, source),
+                Kind::Playback => Claim::played(&heard, begin, source, &self.options),
+                Kind::Microphone => Claim::overheard(&heard, begin, microphone, source, &self.options),
             })
             .collect();
         let own = |i: usize| claims.iter().all(|claim| !claim.explained.get(i).copied().unwrap_or(false));
@@ -268,54 +287,6 @@ impl Acoustics {
             Parts::None => Verdict::Echo(kind),
             Parts::Some(kept) => Verdict::Partly(kept.into_iter().map(|r| sample(r.start)..sample(r.end)).collect()),
         }
-    }
-
-    /// What something played explains.
-    fn played(&self, heard: &Heard, begin: i64, source: &Source) -> Option<Claim> {
-        let window = window(heard, begin, self.options.playback_delay, EARLY, &source.track);
-        let likeness = heard.compare(&window)?;
-        let same = same(&likeness)?;
-        let explained = heard.explained(&window, &likeness, |s| same[s]);
-        Some(Claim { kind: Kind::Playback, explained })
-    }
-
-    /// What another microphone explains: stretches of the same sound in which that one was nearer.
-    fn overheard(&self, heard: &Heard, begin: i64, here: &Source, there: &Source) -> Option<Claim> {
-        let delay = self.options.microphone_delay;
-        let window = window(heard, begin, delay, delay, &there.track);
-        let likeness = heard.compare(&window)?;
-        let same = same(&likeness)?;
-        // Amplified room noise says how much of the loudness is only gain; half of it, because noise is not the same everywhere.
-        let gain = ((loudness(&here.noise()) - loudness(&there.noise())) / 2.0).clamp(-MAX_GAIN, MAX_GAIN);
-        let louder = |s: usize| likeness.gains[s] - gain;
-        let matched: Vec<usize> = (0..same.len()).filter(|s| same[*s]).collect();
-        // Whose voice is it? Each stretch has its own answer when both speak in turn; one answer for all when they are alike.
-        let mean = matched.iter().map(|s| louder(*s)).sum::<f32>() / matched.len().max(1) as f32;
-        let alike = 2 * matched.iter().filter(|s| louder(**s).abs() < EQUAL).count() > matched.len();
-        let start = begin - i64::try_from(delay.as_millis()).unwrap_or(0);
-        let at = |s: usize| there.state_at(start + ((likeness.delay + s * STEP + SPAN / 2) as i64) * FRAME_MS as i64);
-        let theirs = |s: usize| {
-            same[s]
-                && match at(s) {
-                    // What it heard was an echo there, so it is one here.
-                    Some(State::Dropped(Kind::Playback)) => true,
-                    // Nobody else would say it.
-                    Some(State::Dropped(Kind::Microphone)) | None => false,
-                    Some(State::Kept) if alike => true,
-                    Some(_) => {
-                        if alike {
-                            mean < 0.0
-                        } else {
-                            louder(s) < 0.0
-                        }
-                    }
-                }
-        };
-        if !matched.iter().any(|s| theirs(*s)) {
-            return None;
-        }
-        let explained = heard.explained(&window, &likeness, theirs);
-        Some(Claim { kind: Kind::Microphone, explained })
     }
 }
 
@@ -351,42 +322,8 @@ const SOMEWHAT: f32 = 0.3;
 /// Frames from which the noise is estimated: 10 s.
 const NOISE_FRAMES: usize = 625;
 
-/// The most that unequal noise may say about unequal gain, in dB.
-const MAX_GAIN: f32 = 5.0;
-
 /// An utterance that is still judged open may go on after the samples that were judged, in milliseconds.
 const AFTER_END: i64 = 500;
-
-/// Mean level of a noise, in dB; what is under -75 dB is called silence, however deep.
-fn loudness(noise: &Bands) -> f32 {
-    bands::level(&noise.map(|db| db.max(-75.0)))
-}
-
-/// The part of `track` where `heard`, which begins at `begin`, may come from.
-fn window(heard: &Heard, begin: i64, before: Duration, after: Duration, track: &Track) -> Vec<Bands> {
-    let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-    let frames = |d: Duration| usize::try_from(d.as_millis()).unwrap_or(0) / FRAME_MS as usize;
-    track.window(begin - ms(before), frames(before) + heard.len() + frames(after))
-}
-
-/// The stretches that are the same sound, if any surely are: where many in a row are much alike, and beside them those that are still
-/// more alike than chance.
-fn same(likeness: &Likeness) -> Option<Vec<bool>> {
-    let r = &likeness.correlations;
-    let mut same = vec![false; r.len()];
-    let mut from = 0;
-    while from < r.len() {
-        let length = r[from..].iter().take_while(|r| **r >= ALIKE).count();
-        let run = &r[from..from + length];
-        let sure = run.iter().filter(|r| **r >= SAME).count();
-        let longest = run.split(|r| *r < SAME).map(<[f32]>::len).max().unwrap_or(0);
-        if longest >= MIN_RUN || (r.len() < MIN_RUN && sure == r.len() && r.iter().all(|r| *r >= SHORT)) {
-            same[from..from + length].fill(true);
-        }
-        from += length + 1;
-    }
-    same.contains(&true).then_some(same)
-}
 
 fn signed(time: Millis) -> i64 {
     i64::try_from(time.0).unwrap_or(i64::MAX)

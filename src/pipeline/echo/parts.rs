@@ -17,7 +17,7 @@ const SHORT_ECHO: usize = 30;
 
 /// What is left of an utterance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parts {
+pub(super) enum Parts {
     /// Everything.
     All,
     /// These frames.
@@ -27,7 +27,7 @@ pub enum Parts {
 }
 
 /// `own` says which frames nothing else explains.
-pub fn parts(heard: &Heard, own: impl Fn(usize) -> bool) -> Parts {
+pub(super) fn parts(heard: &Heard, own: impl Fn(usize) -> bool) -> Parts {
     let levels: Vec<f32> = (0..heard.len()).map(|i| heard.level(i)).collect();
     let mut sorted = levels.clone();
     sorted.sort_unstable_by(|a, b| b.total_cmp(a));

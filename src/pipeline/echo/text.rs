@@ -35,10 +35,12 @@ impl Played {
         }
     }
 
-    /// How much of `text`, 0..=1, is in what was being said at some time in `from..to`.
-    pub fn share(&self, text: &str, from: i64, to: i64) -> f32 {
+    /// How much of `text`, 0..=1, is in what was being said at the time `at` and after.
+    pub fn share(&self, text: &str, at: i64) -> f32 {
         let letters = |text: &str| score::normalised(text).chars().filter(|c| !c.is_whitespace()).collect::<Vec<_>>();
-        let played: String = self.clauses.iter().filter(|c| c.from < to && from < c.to).map(|c| c.text.expose()).collect();
+        let speaking = self.clauses.iter().any(|c| c.from <= at && at < c.to);
+        let clauses = self.clauses.iter().filter(|c| speaking && at < c.to);
+        let played: String = clauses.map(|c| c.text.expose()).collect();
         let (text, played) = (letters(text), letters(&played));
         if text.len() < MIN_CHARS || played.len() < MIN_CHARS {
             return 0.0;
@@ -71,11 +73,12 @@ mod tests {
         let mut played = Played::default();
         played.push("The minimum order is five hundred pieces,".into(), 1000, 3500);
         played.push("twenty-four per carton.".into(), 3500, 5000);
-        assert_eq!(played.share("Order is five hundred pieces 24 per", 1500, 4600).round(), 1.0);
-        assert!(played.share("minimum odor is 500 pieces", 1200, 3600) > 0.5);
-        assert!(played.share("How long is the delivery time?", 1200, 3600) < 0.5);
-        assert_eq!(played.share("The minimum order is five hundred pieces", 6000, 8000), 0.0, "said after it");
-        assert_eq!(played.share("four", 3600, 5000), 0.0, "too short to prove anything");
+        assert!(played.share("Order is five hundred pieces, twenty four per", 1500) > 0.9);
+        assert!(played.share("minimum odor is five hundred pieces", 1200) > 0.8);
+        assert!(played.share("How long is the delivery time?", 1200) < 0.6);
+        assert!(played.share("The minimum order is", 4000) < 0.6, "said before");
+        assert_eq!(played.share("twenty-four per carton", 6000), 0.0, "said after it");
+        assert_eq!(played.share("four", 3600), 0.0, "too short to prove anything");
     }
 
     #[test]

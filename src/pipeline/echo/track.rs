@@ -114,9 +114,10 @@ impl Track {
         self.frames.iter().skip(self.frames.len().saturating_sub(count))
     }
 
-    /// Where the samples taken so far end.
-    pub fn position(&self) -> u64 {
-        self.samples
+    /// Number of frames kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
     }
 
     fn frame(&self, number: u64) -> Option<Bands> {
