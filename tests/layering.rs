@@ -79,6 +79,7 @@ fn pure_parts_know_no_runtime_no_socket_and_no_clock() {
         "router/state",
         "router/token.rs",
         "vad/segmenter",
+        "pipeline/echo/",
         "pipeline/policy.rs",
         "pipeline/segments.rs",
         "asr/filter",

@@ -15,7 +15,9 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::{
+    acoustics::Loudspeaker,
     event::{LaneEvent, LaneInput, StageTimes, Stretch},
+    player::{PLAY_QUEUE, Play, Player},
     segments::Segments,
     stages::Stages,
     task::{Outlet, millis},
@@ -34,15 +36,6 @@ use crate::{
     },
 };
 
-/// Packets computed but not yet due: 30 s of speech, about 100 KiB. Then synthesis waits for playback.
-const PLAY_QUEUE: usize = 1500;
-
-/// How far playback runs ahead of the listener's ear: covers a Wi-Fi hiccup without making an interruption late.
-const LEAD: Duration = Duration::from_millis(400);
-
-/// One Opus packet.
-const PACKET: Duration = Duration::from_millis(20);
-
 /// Silence between two clauses of a sentence: the synthesiser trims its own.
 pub const CLAUSE_PAUSE: Duration = Duration::from_millis(90);
 /// Silence after a sentence.
@@ -60,6 +53,8 @@ pub struct LaneOptions {
     pub voice: Voice,
     /// The process's clock.
     pub clock: Clock,
+    /// Remembers what was played, so that it is known when a microphone brings it back.
+    pub loudspeaker: Option<Loudspeaker>,
 }
 
 /// Starts a lane. It finishes what is queued after [`LaneInput::Finish`], and ends at once when `input_rx`'s senders are gone.
@@ -74,7 +69,8 @@ pub fn open<K>(
 {
     let (play_tx, play_rx) = mpsc::channel(PLAY_QUEUE);
     let events = Arc::new(Outlet::new(key, events_tx));
-    let player = tokio::spawn(play(play_rx, events.clone(), options.clock));
+    let player = Player::new(options.clock, options.loudspeaker);
+    let player = tokio::spawn(player.play(play_rx, events.clone()));
     let lane = Lane {
         stages,
         language: options.language,
@@ -127,13 +123,6 @@ struct Current {
     lead: &'static str,
     /// Encodes its audio stream, once there is one.
     speaking: Option<Encoder>,
-}
-
-/// What the player is told.
-enum Play {
-    Start { utterance: UtteranceId, stream: StreamId, times: StageTimes, speech_end: Option<Millis> },
-    Packet(Bytes),
-    End,
 }
 
 impl<K: Copy> Lane<K> {
@@ -310,6 +299,7 @@ impl<K: Copy> Lane<K> {
             let start = Play::Start { utterance, stream, times, speech_end: current.speech_end };
             let _ = self.play_tx.send(start).await;
         }
+        let _ = self.play_tx.send(Play::Clause(clause.into(), audio)).await;
         for packet in packets {
             let _ = self.play_tx.send(Play::Packet(packet)).await;
         }
@@ -326,55 +316,4 @@ impl<K: Copy> Lane<K> {
         }
         let _ = self.play_tx.send(Play::End).await;
     }
-}
-
-/// Sends packets at the pace they are heard, [`LEAD`] ahead of it.
-async fn play<K: Copy>(mut play_rx: mpsc::Receiver<Play>, events: Arc<Outlet<K, LaneEvent>>, clock: Clock) {
-    // When the listener has heard everything that was sent.
-    let mut heard = tokio::time::Instant::now();
-    let mut open: Option<(UtteranceId, StreamId, u32)> = None;
-    // The last packet of a stream is marked, so each waits until it is known whether another follows.
-    let mut held: Option<Bytes> = None;
-    while let Some(item) = play_rx.recv().await {
-        match item {
-            Play::Start { utterance, stream, times, speech_end } => {
-                if let Some(speech_end) = speech_end {
-                    let lag = clock.now().since(speech_end);
-                    metrics::histogram!("tongchuan_first_audio_seconds").record(lag.as_secs_f64());
-                }
-                open = Some((utterance, stream, 0));
-                events.send(LaneEvent::SpeechStarted { utterance, stream, times }).await;
-            }
-            Play::Packet(packet) => {
-                if let (Some((_, stream, sequence)), Some(payload)) = (&mut open, held.replace(packet)) {
-                    send(&events, &mut heard, *stream, sequence, false, payload).await;
-                }
-            }
-            Play::End => {
-                if let Some((utterance, stream, mut sequence)) = open.take() {
-                    if let Some(payload) = held.take() {
-                        send(&events, &mut heard, stream, &mut sequence, true, payload).await;
-                    }
-                    events.send(LaneEvent::SpeechEnded { utterance, stream }).await;
-                }
-            }
-        }
-    }
-}
-
-async fn send<K: Copy>(
-    events: &Outlet<K, LaneEvent>,
-    heard: &mut tokio::time::Instant,
-    stream: StreamId,
-    sequence: &mut u32,
-    last: bool,
-    payload: Bytes,
-) {
-    let now = tokio::time::Instant::now();
-    *heard = (*heard).max(now);
-    tokio::time::sleep_until(*heard - LEAD.min(heard.duration_since(now))).await;
-    *heard += PACKET;
-    let packet = LaneEvent::Packet { stream, sequence: *sequence, first: *sequence == 0, last, payload };
-    *sequence += 1;
-    events.send(packet).await;
 }
