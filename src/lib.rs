@@ -25,6 +25,7 @@
 //! - *floor*: who is speaking (push-to-talk).
 //! - *ear-voice span*: from the start of a phrase to the start of its interpretation. *LAAL*: see [`eval::laal`].
 //! - *first-audio lag*: from the end of the speaker's words to the first sample of their interpretation.
+//! - *echo*: what a microphone hears of the room's own loudspeakers; *cross-talk*: of the other person. Neither is interpreted.
 //! - *endpoint*: knowing that an utterance is over; *hangover*: the silence it takes.
 //!
 //! # Invariants (`tests/layering.rs` checks what can be read off the source)
@@ -32,7 +33,7 @@
 //! - Only `transport` names axum, only `transport` and `client` tungstenite, only `audio::opus` the Opus binding, only `asr::whisper`
 //!   whisper_rs; only `inference::onnx` builds ONNX Runtime sessions.
 //! - `protocol`, `session::state`, `router::state`, `router::token`, `vad::segmenter`, `pipeline::policy`, `pipeline::segments`,
-//!   `eval` but its `trace` are pure: no tokio, no socket, no clock. Time is an argument.
+//!   `pipeline::echo`, `eval` but its `trace` are pure: no tokio, no socket, no clock. Time is an argument.
 //! - One OS thread owns one model behind a short synchronous trait. Callers reach it through a bounded queue, most urgent first;
 //!   full means a `Busy` answer, never growth; cancelled work is skipped.
 //! - On the CPU the models share the cores through one priority gate ([`inference::compute`]): their threads together never exceed

@@ -256,7 +256,8 @@ impl Stall {
                 Some((key, event)) = self.lane_rx.recv() => self.on_speech(number(key.speaker.participant), event),
             }
             let now = self.table.now_ms();
-            let sounding = self.table.mics.iter().any(|mic| mic.len() / 16 > now) || self.ears.iter().any(|(_, until)| *until > now);
+            let sounding =
+                self.table.mics.iter().any(|mic| mic.len() / 16 > now) || self.ears.iter().any(|(_, until)| *until > now);
             if sounding || self.streams > 0 {
                 still_since = Instant::now();
             } else if still_since.elapsed() > quiet {

@@ -99,7 +99,7 @@ fn loudness(noise: &Bands) -> f32 {
 pub(super) fn window(heard: &Heard, begin: i64, before: Duration, after: Duration, track: &Track) -> Vec<Bands> {
     let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
     let frames = |d: Duration| usize::try_from(d.as_millis()).unwrap_or(0) / FRAME_MS as usize;
-    track.window(begin - ms(before), frames(before) + heard.len() + frames(after))
+    track.window(begin - ms(before), frames(before) + heard.count() + frames(after))
 }
 
 /// The stretches that are the same sound, if any surely are: where many in a row are much alike, and beside them those that are still

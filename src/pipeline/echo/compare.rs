@@ -67,7 +67,7 @@ impl Heard {
     }
 
     /// Number of frames.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.frames.len()
     }
 
@@ -89,7 +89,7 @@ impl Heard {
         let x = fast(&self.frames, &useful, &self.floor);
         // What is too faint to be heard above the microphone's noise is cut off at the source too.
         let y = fast(source, &useful, &std::array::from_fn(|b| source_loud[b] - (self.loud[b] - self.floor[b])));
-        let starts: Vec<usize> = (0..self.len().saturating_sub(SPAN - STEP).max(1)).step_by(STEP).collect();
+        let starts: Vec<usize> = (0..self.count().saturating_sub(SPAN - STEP).max(1)).step_by(STEP).collect();
         let score = |delay: usize| -> f32 {
             // Every other stretch: they still overlap by half.
             let positive = starts.iter().step_by(2).map(|start| correlation(&x, &y, *start, delay).max(0.0));
@@ -110,10 +110,10 @@ impl Heard {
     /// For each frame whether `source` explains it: at the delay found, as loud as in the stretches for which `same` holds, and with a
     /// room's reverberation.
     pub fn explained(&self, source: &[Bands], likeness: &Likeness, same: impl Fn(usize) -> bool) -> Vec<bool> {
-        let mut inside = vec![false; self.len()];
+        let mut inside = vec![false; self.count()];
         for stretch in (0..likeness.correlations.len()).filter(|s| same(*s)) {
             let from = stretch * STEP;
-            let to = (from + SPAN).min(self.len());
+            let to = (from + SPAN).min(self.count());
             inside[from..to].fill(true);
         }
         let aligned = |frame: usize, b: usize| {
@@ -122,7 +122,7 @@ impl Heard {
         };
         // How loud each band of the source is here: by power, so that the loud cells count, which noise does not touch.
         let gains: Bands = std::array::from_fn(|b| {
-            let cells = (0..self.len()).filter(|i| inside[*i] && self.frames[*i][b] > self.floor[b]);
+            let cells = (0..self.count()).filter(|i| inside[*i] && self.frames[*i][b] > self.floor[b]);
             let (mut here, mut there) = (1e-9_f32, 1e-9_f32);
             for i in cells {
                 here += power(self.frames[i][b]);
@@ -131,7 +131,7 @@ impl Heard {
             10.0 * (here / there).log10()
         });
         let mut rings = [SILENCE; BANDS];
-        (0..self.len())
+        (0..self.count())
             .map(|i| {
                 for b in 0..BANDS {
                     rings[b] = (rings[b] - DECAY).max(aligned(i, b) + gains[b]);
@@ -155,7 +155,7 @@ impl Heard {
     /// Power here over power in the source, over the cells that are sound here.
     fn gain(&self, source: &[Bands], start: usize, delay: usize) -> f32 {
         let (mut here, mut there) = (1e-9_f32, 1e-9_f32);
-        for i in start..(start + SPAN).min(self.len()) {
+        for i in start..(start + SPAN).min(self.count()) {
             for (b, db) in self.sounds(i) {
                 here += power(db);
                 there += power(source.get(i + delay).map_or(SILENCE, |f| f[b]));

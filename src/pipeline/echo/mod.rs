@@ -167,8 +167,12 @@ impl Acoustics {
         let source =
             Source { kind, track: Track::new(jitter), utterances: VecDeque::new(), played: Played::default(), closed: false };
         self.sources.insert(id, source);
-        while self.sources.len() > MAX_SOURCES {
-            self.sources.pop_first();
+        if self.sources.len() > MAX_SOURCES {
+            // Without its microphone a person would not be heard at all; without an old loudspeaker he may be heard twice.
+            let oldest = self.sources.iter().find(|(_, s)| s.kind == Kind::Playback).map(|(id, _)| *id);
+            if let Some(oldest) = oldest {
+                self.sources.remove(&oldest);
+            }
         }
         id
     }

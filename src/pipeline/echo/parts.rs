@@ -28,12 +28,12 @@ pub(super) enum Parts {
 
 /// `own` says which frames nothing else explains.
 pub(super) fn parts(heard: &Heard, own: impl Fn(usize) -> bool) -> Parts {
-    let levels: Vec<f32> = (0..heard.len()).map(|i| heard.level(i)).collect();
+    let levels: Vec<f32> = (0..heard.count()).map(|i| heard.level(i)).collect();
     let mut sorted = levels.clone();
     sorted.sort_unstable_by(|a, b| b.total_cmp(a));
     let Some(loudest) = sorted.get(sorted.len() * 3 / 100) else { return Parts::All };
     let mut places: Vec<(Range<usize>, usize)> = Vec::new();
-    for i in (0..heard.len()).filter(|i| levels[*i] >= loudest - SPEECH && own(*i)) {
+    for i in (0..heard.count()).filter(|i| levels[*i] >= loudest - SPEECH && own(*i)) {
         match places.last_mut() {
             Some((place, count)) if i <= place.end + GAP => {
                 place.end = i + 1;
@@ -44,7 +44,7 @@ pub(super) fn parts(heard: &Heard, own: impl Fn(usize) -> bool) -> Parts {
     }
     let mut kept: Vec<Range<usize>> = Vec::new();
     for (place, _) in places.into_iter().filter(|(_, count)| *count >= MIN_OWN) {
-        let place = place.start.saturating_sub(MARGIN)..(place.end + MARGIN).min(heard.len());
+        let place = place.start.saturating_sub(MARGIN)..(place.end + MARGIN).min(heard.count());
         match kept.last_mut() {
             Some(last) if place.start <= last.end + SHORT_ECHO => last.end = place.end,
             _ => kept.push(place),
@@ -54,9 +54,10 @@ pub(super) fn parts(heard: &Heard, own: impl Fn(usize) -> bool) -> Parts {
     if first.start <= SHORT_ECHO {
         kept[0].start = 0;
     }
-    if last.end + SHORT_ECHO >= heard.len() {
+    if last.end + SHORT_ECHO >= heard.count() {
         let end = kept.len() - 1;
-        kept[end].end = heard.len();
+        kept[end].end = heard.count();
     }
-    if kept == [0..heard.len()] { Parts::All } else { Parts::Some(kept) }
+    let all = 0..heard.count();
+    if kept.len() == 1 && kept.contains(&all) { Parts::All } else { Parts::Some(kept) }
 }
