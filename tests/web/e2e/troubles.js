@@ -33,7 +33,7 @@ export function troubles(stall) {
     await merchant.speak(0.3, 'd17', 2);
     await sleep(2000);
     await buyer.page.reload({ waitUntil: 'commit' });
-    await buyer.talking();
+    await buyer.returned();
     const resumed = buyer.messages.slice(from[1]).find((m) => m.type === 'welcome');
     assert.ok(resumed?.resumed, 'the session goes on');
     const [translated] = await merchant.spoken('translation', 1, from[0]);
@@ -47,7 +47,7 @@ export function troubles(stall) {
     await merchant.speak(0.3, 'd03');
     await sleep(2500);
     await merchant.page.reload({ waitUntil: 'commit' });
-    await merchant.talking();
+    await merchant.returned();
     await sleep(3000);
     await buyer.silent(from[1]);
     const { sources } = await stall.talk(merchant, ['d39']);

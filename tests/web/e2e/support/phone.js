@@ -115,9 +115,27 @@ export class Phone {
   /** Waits until the connection is open and the microphone is on. */
   async talking() {
     await this.page.waitForFunction(() => {
-      const { connection, capture } = /** @type {any} */ (window).tongchuan ?? {};
-      return connection?.state === 'open' && capture?.state === 'on';
+      const { phase, link, mic } = /** @type {any} */ (window).tongchuan?.state ?? {};
+      return phase === 'room' && link === 'open' && mic.state === 'on';
     }, undefined, { timeout: 20_000 });
+  }
+
+  /**
+   * Waits until the page goes on after a reload. Browsers may let neither microphone nor sound run before a tap: then the page must say
+   * what to tap, and that is tapped.
+   */
+  async returned() {
+    await this.page.waitForFunction(() => /** @type {any} */ (window).tongchuan?.state.link === 'open', undefined, { timeout: 20_000 });
+    const deadline = Date.now() + 3000;
+    for (;;) {
+      const { mic, audio } = await this.page.evaluate(() => /** @type {any} */ (window).tongchuan.state);
+      if (mic.state === 'on' && audio !== 'blocked') break;
+      const banner = this.page.locator('[data-banner="mic-interrupted"] button, [data-banner="audio"] button').first();
+      if (await banner.isVisible()) await banner.click();
+      else if (Date.now() > deadline) throw new Error(`${this.name}: microphone ${mic.state}, sound ${audio}, and no word about it`);
+      await sleep(100);
+    }
+    await this.talking();
   }
 
   /**
@@ -129,7 +147,7 @@ export class Phone {
     await this.page.evaluate(async () => {
       const { capture } = /** @type {any} */ (window).tongchuan;
       capture.stop();
-      await capture.start();
+      await capture.start({ forceWasm: new URLSearchParams(location.search).get('codec') === 'wasm' });
     });
   }
 

@@ -3,8 +3,9 @@
  *
  * Knows how to start it, wait until its models are warm, restart it on the same port and read its log. Nothing of browsers.
  */
-import { spawn, execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -70,6 +71,20 @@ export class Server {
     const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
     await ended;
     clearTimeout(late);
+  }
+
+  /**
+   * A buyer's token for `room` as this server signed it earlier, good until `expires` (seconds since 1970): see src/router/token.rs.
+   * @param {string} room
+   * @param {number} expires
+   */
+  token(room, expires) {
+    const key = readFileSync(join(this.#state, 'tongchuan', 'token.key'));
+    const grant = Buffer.alloc(6);
+    grant[0] = 1; // a buyer, to join
+    grant.writeUIntBE(expires, 1, 5);
+    const tag = createHmac('sha256', key).update('tongchuan join token, version 1\0').update(room).update(grant).digest();
+    return Buffer.concat([grant, tag.subarray(0, 18)]).toString('base64url');
   }
 
   /** Stops it and forgets what it kept. */
