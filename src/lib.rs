@@ -14,7 +14,7 @@
 //!
 //! `transport` knows HTTP and WebSocket, `protocol` bytes and messages, `session` one participant's connection, `router` rooms and
 //! who must hear what, `pipeline` one speaker's words stage by stage, `vad`, `asr`, `mt` and `tts` one trait each with a file per
-//! engine, `inference` how models run and nothing of speech, `models` where weights come from. `server` wires them.
+//! engine, `trade` prices and other amounts in every language, `inference` how models run and nothing of speech, `models` where weights come from. `server` wires them.
 //!
 //! # Words we use
 //!
@@ -50,6 +50,7 @@ pub mod pipeline;
 pub mod protocol;
 pub mod router;
 pub mod session;
+pub mod trade;
 pub mod transport;
 pub mod tts;
 pub mod vad;

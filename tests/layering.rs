@@ -84,6 +84,7 @@ fn pure_parts_know_no_runtime_no_socket_and_no_clock() {
         "tts/clauses",
         "tts/normalize",
         "score.rs",
+        "trade/",
     ];
     let sources = sources();
     for part in pure {
