@@ -110,7 +110,16 @@ impl Rules {
     fn same(&self, a: &Part, b: &Part) -> bool {
         match (a, b) {
             (Part::Plain(x, m), Part::Plain(y, n)) => plain_equal(*x, *m, *y, *n),
-            (Part::Money(x, c, _), Part::Money(y, d, _)) => x == y && (c.is_none() || d.is_none() || c == d),
+            (Part::Money(x, c, c_implied), Part::Money(y, d, d_implied)) => {
+                let said = |c: &Option<Currency>, implied: bool| c.filter(|_| !implied);
+                let currencies = match (said(c, *c_implied), said(d, *d_implied)) {
+                    (Some(c), Some(d)) => c == d,
+                    // One side left it out: then it is the conversation's.
+                    (Some(one), None) | (None, Some(one)) => self.context == Some(one),
+                    (None, None) => true,
+                };
+                x == y && currencies
+            }
             (Part::Percent(x), Part::Percent(y)) | (Part::Discount(x), Part::Discount(y)) => x == y,
             (Part::Date(y1, m1, d1), Part::Date(y2, m2, d2)) => {
                 let agree = |a: &Option<u8>, b: &Option<u8>| a.is_none() || b.is_none() || a == b;

@@ -114,7 +114,12 @@ impl Currency {
 
     /// The longest sign that `text` begins with, and its length in bytes.
     pub(super) fn sign_at(text: &str) -> Option<(Currency, usize)> {
-        longest(text, |info| info.signs)
+        // RM is a sign, RMB a code.
+        let whole = |end: usize| {
+            let letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+            !(letter(text.get(..end).and_then(|t| t.chars().last())) && letter(text.get(end..).and_then(|t| t.chars().next())))
+        };
+        longest(text, |info| info.signs).filter(|(_, end)| whole(*end))
     }
 
     /// The longest Chinese name that `text` begins with, and its length in bytes.

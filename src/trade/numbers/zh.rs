@@ -70,7 +70,7 @@ fn counter_at(scan: &Scan, i: usize) -> Option<(Measure, usize)> {
         '对' => next.is_some_and(|c| "比面应方不".contains(c)),
         '年' => next.is_some_and(|c| "底初前".contains(c)),
         '升' => next.is_some_and(|c| "级高到至".contains(c)),
-        '块' => true,
+        '块' => !money::is_piece(scan, end),
         _ => false,
     };
     (!other_word && (measure.is_count() || measure.dimension() != Dimension::Voltage)).then_some((measure, end))
@@ -107,6 +107,9 @@ impl Reader<'_> {
             draft.number = i + 1..n.end;
             draft.optional = n.one() == Some(Decimal::ONE);
             return Some(draft);
+        }
+        if let Some(end) = scan.eat(i, "一半") {
+            return Some(Draft::new(Kind::Fraction, Value::One(Decimal::new(5, 1)), i..end));
         }
         if c == '半' {
             return self.half(i);
@@ -449,7 +452,7 @@ impl Reader<'_> {
         let mut end = at;
         while let Some(group) = numeral(scan, at).filter(|n| !n.written) {
             let Some(text) = group.digits.or_else(|| (group.single).then(|| group.low.to_string()))
-                .or_else(|| (!group.exact).then(|| format!("{}{}", group.low, group.high))) else { break };
+                .or_else(|| (!group.exact && group.high < Decimal::TEN).then(|| format!("{}{}", group.low, group.high))) else { break };
             // In 一万, 三个 the digit belongs to what follows.
             if text.len() < 2 && !plus && digits.is_empty() {
                 break;

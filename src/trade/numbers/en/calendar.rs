@@ -54,7 +54,7 @@ pub(super) fn date(reader: &Reader<'_>, i: usize) -> Option<Draft> {
         let year = year_at(reader, end);
         let value = date_value(year.map(|y| y.0), Some(month), day)?;
         // "the tenth of December": the article goes with the words.
-        let the = (scan.head(i).ends_with(" the ") || matches!(scan.head(i), "the " | "The "));
+        let the = scan.head(i).ends_with(" the ") || matches!(scan.head(i), "the " | "The ");
         Some(Draft::new(Kind::Date, value, if the { i - 4 } else { i }..year.map_or(end, |y| y.1)))
     };
     if let Some((month, end)) = month_at(reader, i).filter(|_| scan.get(i).is_some_and(char::is_alphabetic)) {

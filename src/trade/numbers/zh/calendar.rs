@@ -47,7 +47,7 @@ pub(super) fn time(reader: &Reader<'_>, i: usize, n: &Numeral) -> Option<Draft> 
     let hour = small(n).filter(|h| *h <= 24)?;
     let at = scan.eat(n.end, "点").or_else(|| scan.eat(n.end, "时"))?;
     let is_dot = scan.get(n.end) == Some('点');
-    let certain = day_part_before(scan, i).is_some();
+    let certain = day_part_before(scan, i).is_some() || less(scan, i).is_some();
     let (minute, end) = if let Some(end) = scan.eat_any(at, &["钟", "整"]) {
         (0, end)
     } else if let Some(end) = scan.eat(at, "半") {

@@ -18,6 +18,11 @@ const PIECES: [&str; 36] = [
     "去", "走", "吃", "来看", "发货", "发走", "发", "买", "寄", "出货", "送", "拼", "儿", "橡皮", "糖",
 ];
 
+/// True when a 块 that ends at `end` is no money.
+pub(super) fn is_piece(scan: &Scan, end: usize) -> bool {
+    PIECES.iter().any(|p| scan.rest(end).starts_with(p))
+}
+
 fn tenth(n: u32) -> Decimal {
     Decimal::new(i64::from(n), 1)
 }
@@ -66,7 +71,11 @@ fn tail(scan: &Scan, i: usize) -> Option<(Decimal, usize)> {
         return loose_digit(scan, start).map(|d| (Decimal::new(d.into(), 2), start + 1));
     }
     if let Some(second) = scan.get(start + 1).and_then(digit).filter(|_| scan.get(start + 1) != Some('两')) {
-        let ends = scan.get(start + 2).and_then(digit).is_none();
+        // 七块二五一套: the one is what is paid for.
+        let ends = match scan.get(start + 2) {
+            Some('一') => counter_at(scan, start + 3).is_some(),
+            other => other.and_then(digit).is_none(),
+        };
         if ends && loose_digit(scan, start + 1).is_some() {
             return Some((tenth(d) + Decimal::new(second.into(), 2), start + 2));
         }
@@ -163,7 +172,7 @@ pub(super) fn after(reader: &Reader<'_>, i: usize, n: &Numeral) -> Option<Draft>
     let (mut currency, factor, more, mut end) = money_word(scan, n.end)?;
     let (mut low, mut high) = (n.low.checked_mul(factor)?, n.high.checked_mul(factor)?);
     let word = scan.slice(scan.skip_spaces(n.end)..end);
-    if word == "块" && PIECES.iter().any(|p| scan.rest(end).starts_with(p)) {
+    if word == "块" && is_piece(scan, end) {
         return None;
     }
     let is_dime = factor < Decimal::ONE;
