@@ -127,7 +127,9 @@ impl Rules {
                 let kept = (m1.is_none() || m2.is_some() || !self.months) && (d1.is_none() || d2.is_some());
                 years && agree(m1, m2) && agree(d1, d2) && kept
             }
-            (Part::Time(h1, m1, s1), Part::Time(h2, m2, s2)) => m1 == m2 && if *s1 && *s2 { h1 % 24 == h2 % 24 } else { h1 % 12 == h2 % 12 },
+            (Part::Time(h1, m1, s1), Part::Time(h2, m2, s2)) => {
+                m1 == m2 && if *s1 && *s2 { h1 % 24 == h2 % 24 } else { h1 % 12 == h2 % 12 }
+            }
             (Part::Digits(x), Part::Digits(y)) => x == y,
             _ => false,
         }
@@ -153,7 +155,9 @@ impl Rules {
             (Part::Date(None, None, Some(day)), Part::Plain(x, None)) => Decimal::from(*day) == *x,
             (Part::Date(None, Some(_), Some(day)), Part::Plain(x, None)) => !self.months && Decimal::from(*day) == *x,
             (Part::Date(Some(year), None, None), Part::Plain(x, None)) => Decimal::from(*year) == *x,
-            (Part::Digits(digits), Part::Plain(x, None)) => !digits.starts_with('0') && Decimal::from_str_exact(digits).ok() == Some(*x),
+            (Part::Digits(digits), Part::Plain(x, None)) => {
+                !digits.starts_with('0') && Decimal::from_str_exact(digits).ok() == Some(*x)
+            }
             _ => false,
         }
     }
@@ -198,9 +202,10 @@ pub fn compare(source: &[Amount], target: &[Amount], context: &Context, to: Lang
     let (mut left, mut right) = (items(source), items(target));
     let mut pair_up = |test: &dyn Fn(&Part, &Part) -> bool, optional: bool| {
         for (i, item) in left.iter_mut().enumerate().filter(|(_, item)| item.partner.is_none() && (optional || !item.optional)) {
-            let found = right.iter_mut().enumerate().find(|(_, other)| {
-                other.partner.is_none() && (optional || !other.optional) && test(&item.part, &other.part)
-            });
+            let found = right
+                .iter_mut()
+                .enumerate()
+                .find(|(_, other)| other.partner.is_none() && (optional || !other.optional) && test(&item.part, &other.part));
             if let Some((j, other)) = found {
                 (item.partner, other.partner) = (Some(j), Some(i));
             }
@@ -227,12 +232,14 @@ pub fn compare(source: &[Amount], target: &[Amount], context: &Context, to: Lang
         amounts
     };
     let (open_left, mut open_right) = (open(&left), open(&right));
-    let first = |items: &[Item], amount: usize| items.iter().find(|i| i.amount == amount && i.partner.is_none()).map(|i| i.part.clone());
+    let first =
+        |items: &[Item], amount: usize| items.iter().find(|i| i.amount == amount && i.partner.is_none()).map(|i| i.part.clone());
     for amount in open_left {
         let Some(part) = first(&left, amount) else { continue };
         // The half of it that found its partner tells which amount the rest was meant for.
         let sibling = result.matched.iter().find(|(s, t)| *s == amount && open_right.contains(t)).map(|(_, t)| *t);
-        let found = sibling.or_else(|| open_right.iter().copied().find(|t| first(&right, *t).is_some_and(|p| Rules::related(&part, &p))));
+        let found =
+            sibling.or_else(|| open_right.iter().copied().find(|t| first(&right, *t).is_some_and(|p| Rules::related(&part, &p))));
         match found {
             Some(t) => {
                 open_right.retain(|other| *other != t);

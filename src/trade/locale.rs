@@ -41,7 +41,8 @@ fn probe(language: Language) -> Option<Separators> {
     long.multiply_pow10(-1);
     let long = formatter.format(&long).to_string();
     let four = formatter.format(&IcuDecimal::from(1234_u64)).to_string();
-    let sign = |text: &str, before: &str| -> Option<char> { text.split_once(before)?.1.chars().next().filter(|c| !c.is_ascii_digit()) };
+    let sign =
+        |text: &str, before: &str| -> Option<char> { text.split_once(before)?.1.chars().next().filter(|c| !c.is_ascii_digit()) };
     let decimal = long.chars().rev().find(|c| !c.is_ascii_digit())?;
     Some(Separators {
         decimal,
@@ -94,8 +95,7 @@ pub fn plural(value: Decimal, language: Language) -> PluralCategory {
 /// A decimal digit of any script that a listed language uses, as 0 to 9.
 pub fn digit(c: char) -> Option<u32> {
     // Where each script's zero is: Unicode keeps ten digits in a row.
-    const ZEROS: [char; 16] =
-        ['0', '０', '٠', '۰', '०', '০', '੦', '૦', '௦', '౦', '೦', '൦', '๐', '໐', '၀', '០'];
+    const ZEROS: [char; 16] = ['0', '０', '٠', '۰', '०', '০', '੦', '૦', '௦', '౦', '೦', '൦', '๐', '໐', '၀', '០'];
     ZEROS.iter().find_map(|zero| (u32::from(c)).checked_sub(u32::from(*zero)).filter(|d| *d < 10))
 }
 

@@ -44,7 +44,9 @@ fn replacement(text: &str, language: Language, amount: &Amount) -> (std::ops::Ra
     let number = |new: String| (amount.number.clone(), new);
     let about = if amount.exact || !old.contains(['来', '余']) { "" } else { "约" };
     match (&amount.value, amount.kind) {
-        (Value::One(v), Kind::Money) if !amount.implied => whole(format!("{about}{}", money(amount, &locale::plain(*v), *v, language, old))),
+        (Value::One(v), Kind::Money) if !amount.implied => {
+            whole(format!("{about}{}", money(amount, &locale::plain(*v), *v, language, old)))
+        }
         (Value::Range(low, high), Kind::Money) if !amount.implied => {
             whole(money(amount, &format!("{}-{}", locale::plain(*low), locale::plain(*high)), *high, language, old))
         }
@@ -56,18 +58,28 @@ fn replacement(text: &str, language: Language, amount: &Amount) -> (std::ops::Ra
         (Value::One(v), Kind::Percent) => whole(format!("{}%", locale::plain(*v))),
         (Value::Range(low, high), Kind::Percent) => whole(format!("{}%-{}%", locale::plain(*low), locale::plain(*high))),
         (Value::One(off), Kind::Discount) if chinese => whole(format!("优惠{}%", locale::plain(*off))),
-        (Value::One(off), Kind::Discount) => whole(format!("{}% {}", locale::plain(*off), if old.ends_with("off") || old.starts_with("half") { "off" } else { "" }).trim_end().to_owned()),
+        (Value::One(off), Kind::Discount) => whole(
+            format!("{}% {}", locale::plain(*off), if old.ends_with("off") || old.starts_with("half") { "off" } else { "" })
+                .trim_end()
+                .to_owned(),
+        ),
         (Value::One(v), Kind::Fraction) => whole(fraction(*v, old, chinese)),
         (Value::One(v), Kind::Ordinal) if !chinese => (amount.number.clone(), {
             let plain = locale::plain(*v);
-            let ordinal = !old.starts_with(|c: char| c.is_ascii_digit()) && old.ends_with(|c: char| c.is_alphabetic()) && is_ordinal_word(old);
-            if ordinal { write::caption(&Amount { unit: None, ..amount.clone() }, Language::EN) } else { old_or(text, amount, &plain) }
+            let ordinal = !old.starts_with(|c: char| c.is_ascii_digit())
+                && old.ends_with(|c: char| c.is_alphabetic())
+                && is_ordinal_word(old);
+            if ordinal {
+                write::caption(&Amount { unit: None, ..amount.clone() }, Language::EN)
+            } else {
+                old_or(text, amount, &plain)
+            }
         }),
         (Value::One(v), _) => {
-            // 一打 and 两打 are counted in pieces: 打 means other things too.
-            let dozen = chinese && amount.measure().is_some_and(|m| m.symbol() == "dozen");
+            // Dozens are counted in pieces: 打 means other things too, and "a dozen" has no digit.
+            let dozen = amount.measure().is_some_and(|m| m.symbol() == "dozen");
             match v.checked_mul(Decimal::from(12)).filter(|_| dozen) {
-                Some(pieces) => whole(format!("{}个", locale::plain(pieces))),
+                Some(pieces) => whole(format!("{}{}", locale::plain(pieces), if chinese { "个" } else { "" })),
                 None if amount.number == amount.span && amount.unit.is_some() => {
                     // 两斤半: the number encloses the unit.
                     let name = amount.measure().map_or("", |m| if chinese { m.chinese() } else { m.english().1 });
@@ -117,7 +129,7 @@ fn is_ordinal_word(text: &str) -> bool {
 fn money(amount: &Amount, digits: &str, value: Decimal, language: Language, old: &str) -> String {
     let Some(currency) = amount.currency() else { return digits.to_owned() };
     if language == Language::ZH {
-        let more = if old.ends_with('多') { "多" } else { "" };
+        let more = if old.contains('多') { "多" } else { "" };
         return format!("{digits}{more}{}", currency.chinese());
     }
     let two = if value.normalize().scale() == 1 && !digits.contains('-') { format!("{digits}0") } else { digits.to_owned() };
@@ -183,7 +195,9 @@ fn slot(wanted: &Amount, wrong: &Amount, to: Language) -> (std::ops::Range<usize
     if plain(wanted.kind) && plain(wrong.kind) && wrong.number != wrong.span {
         // The unit's words stay where they mean the same thing.
         let value = match (&wanted.value, wanted.measure(), wrong.measure()) {
-            (Value::One(v), Some(m), Some(n)) if m.dimension() == n.dimension() && !(m.is_count() && m.per_base() == n.per_base()) => {
+            (Value::One(v), Some(m), Some(n))
+                if m.dimension() == n.dimension() && !(m.is_count() && m.per_base() == n.per_base()) =>
+            {
                 v.checked_mul(m.per_base()).and_then(|v| v.checked_div(n.per_base())).map(Value::One)
             }
             (_, Some(m), Some(n)) if m.dimension() != n.dimension() => None,
@@ -194,7 +208,9 @@ fn slot(wanted: &Amount, wrong: &Amount, to: Language) -> (std::ops::Range<usize
             return (wrong.number.clone(), write::caption(&bare, to));
         }
     }
-    let bare_number = plain(wanted.kind) && wrong.unit.is_none() && wanted.measure().is_none_or(|m| m.is_count() && m.per_base() == Decimal::ONE);
+    let bare_number = plain(wanted.kind)
+        && wrong.unit.is_none()
+        && wanted.measure().is_none_or(|m| m.is_count() && m.per_base() == Decimal::ONE);
     if bare_number {
         let bare = Amount { unit: None, ..wanted.clone() };
         return (wrong.span.clone(), write::caption(&bare, to));

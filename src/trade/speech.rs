@@ -138,11 +138,15 @@ fn english(amount: &Amount) -> String {
         },
         (Value::One(v), Kind::Percent) => format!("{} percent", en_value(*v)),
         (Value::One(v), Kind::Discount) => format!("{} percent off", en_value(*v)),
-        (Value::One(v), Kind::Ordinal) => v.to_u64().filter(|_| v.normalize().scale() == 0).map_or_else(|| en_value(*v), en_number::ordinal),
+        (Value::One(v), Kind::Ordinal) => {
+            v.to_u64().filter(|_| v.normalize().scale() == 0).map_or_else(|| en_value(*v), en_number::ordinal)
+        }
         (Value::One(v), _) => format!("{}{}", en_value(v.round_dp(4)), name(*v)),
         (Value::Range(low, high), Kind::Percent) => format!("{} to {} percent", en_value(*low), en_value(*high)),
         (Value::Range(low, high), _) => format!("{} to {}{}", en_value(*low), en_value(*high), name(*high)),
-        (Value::Sides(sides), _) => format!("{}{}", sides.iter().map(|v| en_value(*v)).collect::<Vec<_>>().join(" by "), name(Decimal::TWO)),
+        (Value::Sides(sides), _) => {
+            format!("{}{}", sides.iter().map(|v| en_value(*v)).collect::<Vec<_>>().join(" by "), name(Decimal::TWO))
+        }
         (Value::Digits(digits), _) => {
             let plus = if digits.starts_with('+') { "plus " } else { "" };
             if digits.chars().any(char::is_alphabetic) { digits.clone() } else { format!("{plus}{}", en_number::digits(digits)) }

@@ -106,7 +106,9 @@ fn measured(digits: &str, measure: Measure, value: Decimal, language: Language) 
             format!("{digits} {}", if is_one(value, language) { one } else { many })
         }
         // Symbols are international; names of things are the language's own.
-        _ if matches!(measure.dimension(), Dimension::Count | Dimension::Duration | Dimension::Months | Dimension::Times) => digits.to_owned(),
+        _ if matches!(measure.dimension(), Dimension::Count | Dimension::Duration | Dimension::Months | Dimension::Times) => {
+            digits.to_owned()
+        }
         _ => format!("{digits} {}", measure.symbol()),
     }
 }
@@ -146,7 +148,9 @@ fn ordinal(value: Decimal) -> String {
 fn date(year: Option<u16>, month: Option<u8>, day: Option<u8>, language: Language) -> String {
     let join = |parts: [Option<String>; 3], with: &str| parts.into_iter().flatten().collect::<Vec<_>>().join(with);
     match language {
-        Language::ZH => join([year.map(|y| format!("{y}年")), month.map(|m| format!("{m}月")), day.map(|d| format!("{d}日"))], ""),
+        Language::ZH => {
+            join([year.map(|y| format!("{y}年")), month.map(|m| format!("{m}月")), day.map(|d| format!("{d}日"))], "")
+        }
         Language::EN => {
             let name = month.and_then(|m| MONTHS.get(usize::from(m).checked_sub(1)?)).map(|m| (*m).to_owned());
             let day = day.map(|d| if month.is_some() { d.to_string() } else { format!("the {}", ordinal(d.into())) });

@@ -28,7 +28,11 @@ fn the_same_amounts_in_other_words_are_kept() {
         ("一半先付", "half of it first"),
         ("九点开门", "We open at nine"),
     ] {
-        assert!(compared(zh, en).is_faithful(), "{zh} / {en}: {:?}", check(zh, Language::ZH, en, Language::EN, &Context::default()));
+        assert!(
+            compared(zh, en).is_faithful(),
+            "{zh} / {en}: {:?}",
+            check(zh, Language::ZH, en, Language::EN, &Context::default())
+        );
         let back = check(en, Language::EN, zh, Language::ZH, &Context::default());
         assert!(back.comparison.is_faithful(), "{en} / {zh}: {back:?}");
     }
@@ -53,8 +57,14 @@ fn wrong_amounts_are_found() {
         let found = compared(zh, en);
         assert_eq!((found.changed.len(), found.missing.len(), found.added.len()), (1, 0, 0), "{zh} / {en}: {found:?}");
     }
-    assert_eq!(compared("五百个，三块八", "3.80 yuan"), Comparison { matched: vec![(1, 0)], missing: vec![0], ..Comparison::default() });
-    assert_eq!(compared("三块八", "3.80 yuan for 500"), Comparison { matched: vec![(0, 0)], added: vec![1], ..Comparison::default() });
+    assert_eq!(
+        compared("五百个，三块八", "3.80 yuan"),
+        Comparison { matched: vec![(1, 0)], missing: vec![0], ..Comparison::default() }
+    );
+    assert_eq!(
+        compared("三块八", "3.80 yuan for 500"),
+        Comparison { matched: vec![(0, 0)], added: vec![1], ..Comparison::default() }
+    );
     assert_eq!(compared("五百个红的，五百个蓝的", "500 red and blue ones").missing, [1], "each is compared once");
 }
 

@@ -59,8 +59,8 @@ pub(super) fn read(text: &str, context: &Context) -> Vec<Amount> {
 
 /// What names a place in a row when it stands before the number.
 const LABELS: [&str; 24] = [
-    "booth", "stand", "stall", "room", "number", "no", "no.", "hall", "district", "floor", "gate", "building", "block", "street", "line", "page", "item",
-    "order", "model", "level", "section", "zone", "row", "unit",
+    "booth", "stand", "stall", "room", "number", "no", "no.", "hall", "district", "floor", "gate", "building", "block", "street",
+    "line", "page", "item", "order", "model", "level", "section", "zone", "row", "unit",
 ];
 /// What names it when it stands behind.
 const PLACES: [&str; 6] = ["floor", "district", "hall", "row", "gate", "street"];
@@ -74,7 +74,8 @@ impl Reader<'_> {
     fn at(&self, i: usize) -> Option<Draft> {
         let scan = self.scan;
         let c = scan.get(i)?;
-        if scan.before(i).is_some_and(|b| b.is_alphanumeric() || (b == '.' && scan.is_digit(i) && i > 1 && scan.is_digit(i - 2))) {
+        if scan.before(i).is_some_and(|b| b.is_alphanumeric() || (b == '.' && scan.is_digit(i) && i > 1 && scan.is_digit(i - 2)))
+        {
             return None;
         }
         if let Some(found) = written(scan, i, DateOrder::MonthFirst) {
@@ -85,17 +86,30 @@ impl Reader<'_> {
             return Some(draft);
         }
         if c == '½' || c == '¼' || c == '¾' {
-            let value = Decimal::new(if c == '½' { 50 } else if c == '¼' { 25 } else { 75 }, 2);
+            let value = Decimal::new(
+                if c == '½' {
+                    50
+                } else if c == '¼' {
+                    25
+                } else {
+                    75
+                },
+                2,
+            );
             return self.measured(i, i + 1, Kind::Fraction, value);
         }
         if c.is_alphabetic() {
             if let Some(draft) = self.word(i) {
                 return Some(draft);
             }
-        } else if !c.is_ascii_digit() && !(c == '.' && scan.is_digit(i + 1)) && !(c == '+' && scan.is_digit(i + 1)) {
+        } else if !(c.is_ascii_digit() || matches!(c, '.' | '+') && scan.is_digit(i + 1)) {
             return None;
         }
-        if let Some(draft) = calendar::date(self, i).or_else(|| self.ordinal(i)).or_else(|| calendar::time(self, i)).or_else(|| runs::read(self, i)) {
+        if let Some(draft) = calendar::date(self, i)
+            .or_else(|| self.ordinal(i))
+            .or_else(|| calendar::time(self, i))
+            .or_else(|| runs::read(self, i))
+        {
             return Some(draft);
         }
         let start = if c == '.' || c == '+' { i + 1 } else { i };
@@ -111,7 +125,11 @@ impl Reader<'_> {
     /// Where to look next when nothing was read at `i`.
     fn past(&self, i: usize) -> usize {
         let mut end = i;
-        while self.scan.get(end).is_some_and(|c| c.is_alphanumeric() || (c == '\'' && self.scan.get(end + 1).is_some_and(char::is_alphabetic))) {
+        while self
+            .scan
+            .get(end)
+            .is_some_and(|c| c.is_alphanumeric() || (c == '\'' && self.scan.get(end + 1).is_some_and(char::is_alphabetic)))
+        {
             end += 1;
         }
         end.max(i + 1)
@@ -129,7 +147,9 @@ impl Reader<'_> {
     /// The lower-case word that ends before `i`, spaces and a hyphen skipped.
     fn word_before(&self, i: usize) -> String {
         let head = self.scan.head(i).trim_end_matches([' ', '-', '\u{a0}', '#']);
-        let start = head.rfind(|c: char| !(c.is_alphabetic() || c == '\'' || c == '.')).map_or(0, |at| at + head[at..].chars().next().map_or(1, char::len_utf8));
+        let start = head
+            .rfind(|c: char| !(c.is_alphabetic() || c == '\'' || c == '.'))
+            .map_or(0, |at| at + head[at..].chars().next().map_or(1, char::len_utf8));
         head.get(start..).unwrap_or("").to_lowercase()
     }
 
@@ -159,7 +179,11 @@ impl Reader<'_> {
                     "dozen" => self.dozen(i, i..end, Decimal::ONE, unit_end),
                     "half" => {
                         let (of, of_end) = self.next_word(unit_end)?;
-                        if of == "dozen" { self.dozen(i, i..unit_end, Decimal::new(5, 1), of_end) } else { self.measured(i, unit_end, Kind::Fraction, Decimal::new(5, 1)) }
+                        if of == "dozen" {
+                            self.dozen(i, i..unit_end, Decimal::new(5, 1), of_end)
+                        } else {
+                            self.measured(i, unit_end, Kind::Fraction, Decimal::new(5, 1))
+                        }
                     }
                     "couple" => {
                         let (of, of_end) = self.next_word(unit_end)?;
@@ -170,7 +194,9 @@ impl Reader<'_> {
                     }
                     "third" | "quarter" | "fifth" | "tenth" => {
                         let (below, _) = words::denominator(&unit)?;
-                        if unit == "quarter" && let Some(draft) = calendar::quarter(self, i, unit_end) {
+                        if unit == "quarter"
+                            && let Some(draft) = calendar::quarter(self, i, unit_end)
+                        {
                             return Some(draft);
                         }
                         let of = self.next_word(unit_end).is_some_and(|(w, _)| w == "of" || w == "off");
@@ -205,8 +231,24 @@ impl Reader<'_> {
         let before = self.word_before(i);
         let next = self.next_word(end).map(|(w, _)| w).unwrap_or_default();
         let directly = self.scan.get(end).is_some_and(|c| c == ' ');
-        matches!(before.as_str(), "this" | "that" | "which" | "the" | "each" | "every" | "no" | "any" | "another" | "other" | "last" | "next" | "white" | "black" | "red")
-            && self.cardinal(i).is_some_and(|n| n.end == end)
+        matches!(
+            before.as_str(),
+            "this"
+                | "that"
+                | "which"
+                | "the"
+                | "each"
+                | "every"
+                | "no"
+                | "any"
+                | "another"
+                | "other"
+                | "last"
+                | "next"
+                | "white"
+                | "black"
+                | "red"
+        ) && self.cardinal(i).is_some_and(|n| n.end == end)
             && !self.is_unit_next(end)
             || directly && matches!(next.as_str(), "of" | "by" | "more" | "another")
     }
@@ -226,7 +268,8 @@ impl Reader<'_> {
             "million" => (Decimal::from(1_000_000), 6),
             _ => (Decimal::from(1_000_000_000), 9),
         };
-        let base = Cardinal { end: word_end, value: size, spoken: true, scale: Some(power), simple: None, ones: false, digits: None };
+        let base =
+            Cardinal { end: word_end, value: size, spoken: true, scale: Some(power), simple: None, ones: false, digits: None };
         let mut at = gap(scan, word_end);
         if let Some((more, more_end)) = scan.word(at) {
             if more == "and" {
@@ -244,14 +287,16 @@ impl Reader<'_> {
                 // a hundred and fifty thousand
                 Some(Cardinal { end: rest.end, value: size + rest.value, scale: rest.scale, ..base })
             }
-            _ if size == Decimal::ONE_HUNDRED => match self.cardinal(at).filter(|n| n.spoken && n.scale.is_some_and(|s| s >= 3)) {
-                Some(rest) => {
-                    let unit = Decimal::from(10_i64.checked_pow(rest.scale?)?);
-                    let part = rest.value.checked_div(unit).filter(|p| *p < size)?;
-                    Some(Cardinal { end: rest.end, value: (size + part).checked_mul(unit)?, scale: rest.scale, ..base })
+            _ if size == Decimal::ONE_HUNDRED => {
+                match self.cardinal(at).filter(|n| n.spoken && n.scale.is_some_and(|s| s >= 3)) {
+                    Some(rest) => {
+                        let unit = Decimal::from(10_i64.checked_pow(rest.scale?)?);
+                        let part = rest.value.checked_div(unit).filter(|p| *p < size)?;
+                        Some(Cardinal { end: rest.end, value: (size + part).checked_mul(unit)?, scale: rest.scale, ..base })
+                    }
+                    None => Some(base),
                 }
-                None => Some(base),
-            },
+            }
             _ => Some(base),
         }
     }
@@ -277,7 +322,8 @@ impl Reader<'_> {
                     "dozen" => self.dozen(i, i..next_end, value, what_end),
                     "million" | "thousand" | "billion" => {
                         let (value, end, power) = self.scaled(value, gap(self.scan, next_end))?;
-                        let n = Cardinal { end, value, spoken: true, scale: Some(power), simple: None, ones: false, digits: None };
+                        let n =
+                            Cardinal { end, value, spoken: true, scale: Some(power), simple: None, ones: false, digits: None };
                         self.follow(i, n)
                     }
                     _ => self.measured(i, next_end, Kind::Fraction, value),
@@ -312,10 +358,18 @@ impl Reader<'_> {
         let written = self.scan.is_digit(i);
         let word = self.scan.slice(i..end).to_lowercase();
         let next = self.next_word(end).map(|(w, _)| w).unwrap_or_default();
-        if word == "second" && !(self.word_before(i) == "the" || matches!(next.as_str(), "floor" | "one" | "order" | "batch" | "time" | "sample" | "payment" | "hand")) {
+        if word == "second"
+            && !(self.word_before(i) == "the"
+                || matches!(next.as_str(), "floor" | "one" | "order" | "batch" | "time" | "sample" | "payment" | "hand"))
+        {
             return None;
         }
-        if !written && matches!(word.as_str(), "third" | "quarter" | "fifth" | "tenth") && next == "of" && calendar::month_at(self, gap(self.scan, end) + 2).is_none() && self.word_before(i) != "the" {
+        if !written
+            && matches!(word.as_str(), "third" | "quarter" | "fifth" | "tenth")
+            && next == "of"
+            && calendar::month_at(self, gap(self.scan, end) + 2).is_none()
+            && self.word_before(i) != "the"
+        {
             return None;
         }
         let mut draft = Draft::new(Kind::Ordinal, Value::One(Decimal::from(value)), i..end);
@@ -326,9 +380,7 @@ impl Reader<'_> {
     fn ordinal_value(&self, i: usize) -> Option<(u32, usize)> {
         let scan = self.scan;
         if scan.is_digit(i) {
-            let n = self.cardinal(i).filter(|n| n.digits.is_some());
             let digits_end = (i..scan.len()).take_while(|k| scan.is_digit(*k)).last()? + 1;
-            let _ = n;
             let (suffix, end) = scan.word(digits_end)?;
             let value: u32 = scan.slice(i..digits_end).parse().ok()?;
             return matches!(suffix.as_str(), "st" | "nd" | "rd" | "th").then_some((value, end));
@@ -390,12 +442,17 @@ impl Reader<'_> {
         let head = self.scan.head(draft.span.start).to_lowercase();
         let head = head.trim_end();
         let behind = self.next_word(draft.span.end);
-        let off = matches!(behind.as_ref().map(|b| b.0.as_str()), Some("off" | "discount" | "discounts" | "cheaper" | "less" | "reduction" | "lower"));
-        let before = ["discount of", "discount is", "reduction of", "cheaper by", "reduce it by", "reduce the price by", "lower by"].iter().any(|w| head.ends_with(w));
+        let off = matches!(
+            behind.as_ref().map(|b| b.0.as_str()),
+            Some("off" | "discount" | "discounts" | "cheaper" | "less" | "reduction" | "lower")
+        );
+        let before =
+            ["discount of", "discount is", "reduction of", "cheaper by", "reduce it by", "reduce the price by", "lower by"]
+                .iter()
+                .any(|w| head.ends_with(w));
         if (off || before) && matches!(draft.value, Value::One(_)) {
             draft.kind = Kind::Discount;
-            if let Some((word, end)) = behind.filter(|b| b.0 == "off") {
-                let _ = word;
+            if let Some((_, end)) = behind.filter(|b| b.0 == "off") {
                 draft.span.end = end;
             }
             draft.number = draft.span.clone();
@@ -409,7 +466,10 @@ impl Reader<'_> {
         if scan.get(n.end) == Some('/') && n.digits.is_some() {
             let below = self.cardinal(n.end + 1).filter(|b| b.digits.is_some() && scan.get(b.end) != Some('/'))?;
             let ok = n.value < below.value && below.value <= Decimal::ONE_HUNDRED && n.value > Decimal::ZERO;
-            return ok.then(|| n.value.checked_div(below.value)).flatten().and_then(|v| self.measured(i, below.end, Kind::Fraction, v));
+            return ok
+                .then(|| n.value.checked_div(below.value))
+                .flatten()
+                .and_then(|v| self.measured(i, below.end, Kind::Fraction, v));
         }
         let (word, end) = self.next_word(n.end)?;
         if let Some((below, many)) = words::denominator(&word)
@@ -493,7 +553,10 @@ impl Reader<'_> {
                 low = low.checked_mul(unit)?;
             }
         }
-        if low >= high.value || calendar::hour(self, to, &high).is_some() || (n.value == Decimal::ONE && !exact && n.spoken && high.value > Decimal::TEN) {
+        if low >= high.value
+            || calendar::hour(self, to, &high).is_some()
+            || (n.value == Decimal::ONE && !exact && n.spoken && high.value > Decimal::TEN)
+        {
             return None;
         }
         if let Some((end, factor)) = self.percent_sign(high.end) {
@@ -519,7 +582,9 @@ impl Reader<'_> {
             if let Some(measure) = Measure::word(&two) {
                 return Some((measure, second_end));
             }
-            if matches!(word.as_str(), "working" | "business" | "calendar") && let Some(measure) = Measure::word(&second) {
+            if matches!(word.as_str(), "working" | "business" | "calendar")
+                && let Some(measure) = Measure::word(&second)
+            {
                 return Some((measure, second_end));
             }
         }
@@ -546,7 +611,8 @@ impl Reader<'_> {
             let mut draft = Draft::new(Kind::Quantity, value, i..unit_end);
             draft.number = i..end;
             draft.unit = Some(Unit::Measure(measure));
-            draft.optional = low == high && low == Decimal::ONE && (measure.is_count() && measure.symbol() != "dozen" || n.spoken);
+            draft.optional =
+                low == high && low == Decimal::ONE && (measure.is_count() && measure.symbol() != "dozen" || n.spoken);
             return Some(draft);
         }
         let before = self.word_before(i);
@@ -564,7 +630,9 @@ impl Reader<'_> {
         }
         let each = self.is_each(end);
         let priced = matches!(before.as_str(), "price" | "for" | "at") && low.scale() > 0;
-        if let Some(currency) = self.context.currency.filter(|_| !draft.optional && (each || priced || (low.scale() == 2 && !n.spoken))) {
+        if let Some(currency) =
+            self.context.currency.filter(|_| !draft.optional && (each || priced || (low.scale() == 2 && !n.spoken)))
+        {
             (draft.kind, draft.unit, draft.implied) = (Kind::Money, Some(Unit::Money(currency)), true);
         }
         Some(draft)
@@ -576,7 +644,9 @@ impl Reader<'_> {
             Some(("each" | "apiece", _)) => true,
             Some(("per" | "a" | "an", end)) => {
                 // "24 per carton" tells how many there are, "2.80 per pair" a price.
-                self.next_word(end).and_then(|(w, _)| Measure::word(&w)).is_some_and(|m| matches!(m.symbol(), "pcs" | "pair" | "set" | "dozen" | "kg" | "m"))
+                self.next_word(end)
+                    .and_then(|(w, _)| Measure::word(&w))
+                    .is_some_and(|m| matches!(m.symbol(), "pcs" | "pair" | "set" | "dozen" | "kg" | "m"))
             }
             _ => false,
         }
@@ -585,7 +655,10 @@ impl Reader<'_> {
     /// Marks an amount that the words around it call approximate.
     fn with_about(&self, mut draft: Draft) -> Draft {
         let before = self.word_before(draft.span.start);
-        let about = matches!(before.as_str(), "about" | "around" | "approximately" | "roughly" | "nearly" | "almost" | "approx." | "approx" | "circa" | "some");
+        let about = matches!(
+            before.as_str(),
+            "about" | "around" | "approximately" | "roughly" | "nearly" | "almost" | "approx." | "approx" | "circa" | "some"
+        );
         let tail = self.scan.rest(draft.span.end);
         let so = tail.starts_with(" or so") || tail.starts_with("-ish") || tail.starts_with("ish");
         draft.exact &= !(about || so);

@@ -52,10 +52,9 @@ pub(super) fn literal(scan: &Scan, i: usize, separators: Separators) -> Option<L
         // Groups of three to the end; Indian ones are of two, the last of three.
         let mut at = end;
         let mut grouped = whole.clone();
-        let mut last = 0;
         while scan.get(at).is_some_and(group) {
             let next = digits_end(scan, at + 1);
-            last = next - at - 1;
+            let last = next - at - 1;
             if !(last == 3 || (last == 2 && separators.indian)) {
                 break;
             }
@@ -66,11 +65,11 @@ pub(super) fn literal(scan: &Scan, i: usize, separators: Separators) -> Option<L
                 whole.clone_from(&grouped);
             }
         }
-        let _ = last;
     }
     let grouped = end > first_end;
     let mut text = whole.clone();
-    let point = scan.get(end).filter(|c| *c == separators.decimal || (*c == '.' && !grouped) || (*c == '.' && separators.group != '.'));
+    let point =
+        scan.get(end).filter(|c| *c == separators.decimal || (*c == '.' && !grouped) || (*c == '.' && separators.group != '.'));
     let mut fraction_end = end;
     if point.is_some() {
         fraction_end = digits_end(scan, end + 1);
@@ -129,7 +128,11 @@ fn model(scan: &Scan, i: usize) -> Option<Written> {
     let name = scan.slice(i..letters);
     let upper = name.chars().all(|c| c.is_ascii_uppercase());
     let digits = if scan.get(letters) == Some('-') && upper { letters + 1 } else { letters };
-    if !scan.is_digit(digits) || letters - i > 6 || Currency::from_code(name).is_some() || matches!(name, "x" | "X" | "No" | "no" | "US") {
+    if !scan.is_digit(digits)
+        || letters - i > 6
+        || Currency::from_code(name).is_some()
+        || matches!(name, "x" | "X" | "No" | "no" | "US")
+    {
         return None;
     }
     // "RM25" is money, "by60" is a slip.
@@ -137,7 +140,10 @@ fn model(scan: &Scan, i: usize) -> Option<Written> {
         return None;
     }
     let mut end = digits;
-    while scan.get(end).is_some_and(|c| c.is_ascii_alphanumeric() || (c == '-' && scan.get(end + 1).is_some_and(|n| n.is_ascii_alphanumeric()))) {
+    while scan
+        .get(end)
+        .is_some_and(|c| c.is_ascii_alphanumeric() || (c == '-' && scan.get(end + 1).is_some_and(|n| n.is_ascii_alphanumeric())))
+    {
         end += 1;
     }
     let text = scan.slice(i..end).to_ascii_uppercase();

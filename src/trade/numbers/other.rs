@@ -79,7 +79,8 @@ impl Reader<'_> {
     fn at(&self, i: usize) -> Option<Draft> {
         let scan = self.scan;
         let c = scan.get(i)?;
-        let glued = scan.before(i).is_some_and(|b| if c.is_ascii_digit() { b.is_ascii_alphanumeric() } else { b.is_alphanumeric() });
+        let glued =
+            scan.before(i).is_some_and(|b| if c.is_ascii_digit() { b.is_ascii_alphanumeric() } else { b.is_alphanumeric() });
         if glued && !(c.is_ascii_digit() && self.currency_ends_at(i)) {
             return None;
         }
@@ -155,8 +156,28 @@ impl Reader<'_> {
         }
         let rest = scan.rest(at);
         let words = [
-            "por ciento", "por cento", "pour cent", "per cento", "prozent", "процентов", "процента", "процент", "بالمئة", "في المئة", "بالمائة", "퍼센트", "프로",
-            "パーセント", "प्रतिशत", "yüzde", "phần trăm", "persen", "peratus", "เปอร์เซ็นต์", "procent", "відсотків",
+            "por ciento",
+            "por cento",
+            "pour cent",
+            "per cento",
+            "prozent",
+            "процентов",
+            "процента",
+            "процент",
+            "بالمئة",
+            "في المئة",
+            "بالمائة",
+            "퍼센트",
+            "프로",
+            "パーセント",
+            "प्रतिशत",
+            "yüzde",
+            "phần trăm",
+            "persen",
+            "peratus",
+            "เปอร์เซ็นต์",
+            "procent",
+            "відсотків",
         ];
         let found = words.iter().find(|w| rest.to_lowercase().starts_with(**w))?;
         Some((at + found.chars().count(), Decimal::ONE))
@@ -207,7 +228,8 @@ impl Reader<'_> {
         let at = scan.skip_spaces(n.end);
         let joint = scan.eat_any(at, &["-", "–", "—", "~", "～", "〜", "から", "에서"]).or_else(|| {
             let (word, word_end) = scan.word(at)?;
-            matches!(word.as_str(), "a" | "à" | "bis" | "до" | "إلى" | "sampai" | "đến" | "ถึง" | "ile" | "do" | "tot" | "से").then_some(word_end)
+            matches!(word.as_str(), "a" | "à" | "bis" | "до" | "إلى" | "sampai" | "đến" | "ถึง" | "ile" | "do" | "tot" | "से")
+                .then_some(word_end)
         })?;
         let high = self.number(scan.skip_spaces(joint))?;
         let mut low = n.value;
@@ -221,7 +243,11 @@ impl Reader<'_> {
             return None;
         }
         if let Some((end, factor)) = self.percent_sign(high.end) {
-            return Some(Draft::new(Kind::Percent, Value::Range(low.checked_mul(factor)?, high.value.checked_mul(factor)?), i..end));
+            return Some(Draft::new(
+                Kind::Percent,
+                Value::Range(low.checked_mul(factor)?, high.value.checked_mul(factor)?),
+                i..end,
+            ));
         }
         self.counted(i, high.end, low, high.value, false)
     }
@@ -256,14 +282,16 @@ impl Reader<'_> {
                 end += 1;
             }
             if let Some(measure) = Measure::word(&word) {
-                let lone = word.chars().count() == 1 && !self.scan.is_digit(i.saturating_sub(1));
+                let lone = word.len() == 1 && !self.scan.is_digit(i.saturating_sub(1));
                 return (!lone).then_some((measure, end));
             }
         }
         if !matches!(self.language.tag(), "ja" | "ko" | "th" | "my") {
             return None;
         }
-        let (measure, bytes) = Measure::word_at(self.scan.rest(at)).filter(|_| !self.scan.get(at).is_some_and(|c| c.is_ascii()))?;
+        let rest = self.scan.rest(at);
+        let found = Measure::word_at(rest).or_else(|| Measure::chinese_at(rest).filter(|_| self.language.tag() == "ja"));
+        let (measure, bytes) = found.filter(|_| !rest.starts_with(|c: char| c.is_ascii()))?;
         Some((measure, self.scan.after_bytes(at, bytes)))
     }
 
@@ -279,12 +307,25 @@ impl Reader<'_> {
             if let Some(currency) = Currency::word(&word).or_else(|| Currency::from_code(&word).filter(|_| upper)) {
                 // dólares estadounidenses, долларов США
                 let more = scan.word(scan.skip_spaces(end)).filter(|(w, _)| {
-                    matches!(w.as_str(), "estadounidenses" | "americanos" | "americani" | "américains" | "сша" | "أمريكي" | "أمريكية" | "chinois" | "chinos" | "chineses")
+                    matches!(
+                        w.as_str(),
+                        "estadounidenses"
+                            | "americanos"
+                            | "americani"
+                            | "américains"
+                            | "сша"
+                            | "أمريكي"
+                            | "أمريكية"
+                            | "chinois"
+                            | "chinos"
+                            | "chineses"
+                    )
                 });
                 return Some((currency, more.map_or(end, |(_, e)| e)));
             }
         }
-        let (currency, bytes) = Currency::word_at(scan.rest(at)).filter(|_| matches!(self.language.tag(), "ja" | "ko" | "th" | "my"))?;
+        let (currency, bytes) =
+            Currency::word_at(scan.rest(at)).filter(|_| matches!(self.language.tag(), "ja" | "ko" | "th" | "my"))?;
         Some((currency, scan.after_bytes(at, bytes)))
     }
 
@@ -318,7 +359,7 @@ impl Reader<'_> {
         let mut draft = Draft::new(Kind::Number, value, i..end);
         if let Some((measure, unit_end)) = self.unit(end) {
             (draft.kind, draft.unit, draft.span.end) = (Kind::Quantity, Some(Unit::Measure(measure)), unit_end);
-        } else if one && !scan.get(end).is_none_or(|c| c == ' ') {
+        } else if one && scan.get(end).is_some_and(|c| c != ' ') {
             draft.optional = true;
         }
         Some(draft)

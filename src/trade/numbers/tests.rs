@@ -136,8 +136,22 @@ fn chinese_dates_and_times() {
 #[test]
 fn chinese_words_that_are_no_amounts() {
     for text in [
-        "我们一起去看看吧", "便宜一点", "万一坏了怎么办", "这个是统一零售价", "四川的货", "十分感谢", "千万别忘了", "一定要快一点儿", "大陆发货", "五金百货",
-        "二维码扫一下", "星期三再来", "三角形的", "多少钱", "几个", "不管三七二十一",
+        "我们一起去看看吧",
+        "便宜一点",
+        "万一坏了怎么办",
+        "这个是统一零售价",
+        "四川的货",
+        "十分感谢",
+        "千万别忘了",
+        "一定要快一点儿",
+        "大陆发货",
+        "五金百货",
+        "二维码扫一下",
+        "星期三再来",
+        "三角形的",
+        "多少钱",
+        "几个",
+        "不管三七二十一",
     ] {
         assert_eq!(all(text, "zh", &yuan()), "", "{text}");
     }
@@ -207,10 +221,32 @@ fn english_dates_and_times() {
 #[test]
 fn other_languages() {
     let none = Context::default();
-    reads("es", none, &[("1.234,56 dólares, 3,80 USD, veinticinco días", "$ 1234.56 USD; $ 3.8 USD; q 25 d"), ("doscientas cincuenta mil piezas, el 10 de diciembre", "q 250000 pcs; date 12-10")]);
-    reads("de", none, &[("12.500 Stück für 1.234,50 €", "q 12500 pcs; $ 1234.5 EUR"), ("fünfundzwanzig Tage, 30 %, 5. März", "q 25 d; % 30; date 03-05")]);
-    reads("fr", none, &[("1 500 pièces à 3,80 €", "q 1500 pcs; $ 3.8 EUR"), ("quatre-vingt-dix jours, soixante-douze", "q 90 d; n 72")]);
-    reads("ru", none, &[("двадцать пять дней, 1 500 штук", "q 25 d; q 1500 pcs"), ("3,80 юаня, 15–18 дней", "$ 3.8 CNY; q 15-18 d")]);
+    reads(
+        "es",
+        none,
+        &[
+            ("1.234,56 dólares, 3,80 USD, veinticinco días", "$ 1234.56 USD; $ 3.8 USD; q 25 d"),
+            ("doscientas cincuenta mil piezas, el 10 de diciembre", "q 250000 pcs; date 12-10"),
+        ],
+    );
+    reads(
+        "de",
+        none,
+        &[
+            ("12.500 Stück für 1.234,50 €", "q 12500 pcs; $ 1234.5 EUR"),
+            ("fünfundzwanzig Tage, 30 %, 5. März", "q 25 d; % 30; date 03-05"),
+        ],
+    );
+    reads(
+        "fr",
+        none,
+        &[("1 500 pièces à 3,80 €", "q 1500 pcs; $ 3.8 EUR"), ("quatre-vingt-dix jours, soixante-douze", "q 90 d; n 72")],
+    );
+    reads(
+        "ru",
+        none,
+        &[("двадцать пять дней, 1 500 штук", "q 25 d; q 1500 pcs"), ("3,80 юаня, 15–18 дней", "$ 3.8 CNY; q 15-18 d")],
+    );
     reads("pt", none, &[("três mil e quinhentas caixas, 60×40×35 cm", "q 3500 carton; size 60×40×35 cm")]);
     reads("ar", none, &[("٣٫٥ دولار", "$ 3.5 USD"), ("500 قطعة", "q 500 pcs")]);
     reads("ja", none, &[("1万2千個、3.8元", "q 12000 pcs; $ 3.8 CNY")]);
@@ -272,8 +308,26 @@ fn han(n: u64, two: &str) -> String {
 
 fn english(n: u64, and: bool) -> String {
     const SMALL: [&str; 20] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen",
-        "sixteen", "seventeen", "eighteen", "nineteen",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
     ];
     const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
     let index = |n: u64| usize::try_from(n).unwrap();
@@ -288,7 +342,7 @@ fn english(n: u64, and: bool) -> String {
     };
     match n {
         0..20 => SMALL[index(n)].into(),
-        20..100 if n % 10 == 0 => TENS[index(n / 10)].into(),
+        20..100 if n.is_multiple_of(10) => TENS[index(n / 10)].into(),
         20..100 => format!("{}-{}", TENS[index(n / 10)], SMALL[index(n % 10)]),
         100..1000 => join(n, 100, "hundred"),
         1000..1_000_000 => join(n, 1000, "thousand"),
@@ -449,14 +503,122 @@ proptest! {
 /// Anything, and sentences of the pieces that amounts are made of.
 fn any_text() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
-        "一", "两", "三", "五", "零", "十", "百", "千", "万", "亿", "点", "半", "块", "毛", "元", "分", "折", "成", "个", "箱", "双", "公斤", "厘米", "年", "月", "号", "日",
-        "楼", "到", "乘", "百分之", "分之", "多", "来", "几", "第", "差", "下午", "美元", "打", "加", "俩", "星期", "电话", "，", "。", " ", "-", "/", ":", "×", "+", "%", "$", "¥", ".", ",",
-        "1", "23", "456", "7890", "00", "99999999999999999999", "one ", "two ", "twenty", "ninety-", "hundred ", "thousand ", "million ", "billion ", "point ", "and ", "a ", "half ",
-        "dozen ", "past ", "to ", "dollars ", "yuan ", "cents ", "percent ", "off ", "by ", "oh ", "plus ", "double ", "first ", "third ", "of ", "May ", "December ", "pm ", "the ", "each ",
-        "kg ", "cm ", "x", "mil ", "ciento ", "y ", "quatre-", "vingt-", "dix ", "fünfundzwanzig ", "tausend", "двадцать ", "тысяч ", "만 ", "億", "٣", "१", "１", "é", "\u{301}", "🙂",
+        "一",
+        "两",
+        "三",
+        "五",
+        "零",
+        "十",
+        "百",
+        "千",
+        "万",
+        "亿",
+        "点",
+        "半",
+        "块",
+        "毛",
+        "元",
+        "分",
+        "折",
+        "成",
+        "个",
+        "箱",
+        "双",
+        "公斤",
+        "厘米",
+        "年",
+        "月",
+        "号",
+        "日",
+        "楼",
+        "到",
+        "乘",
+        "百分之",
+        "分之",
+        "多",
+        "来",
+        "几",
+        "第",
+        "差",
+        "下午",
+        "美元",
+        "打",
+        "加",
+        "俩",
+        "星期",
+        "电话",
+        "，",
+        "。",
+        " ",
+        "-",
+        "/",
+        ":",
+        "×",
+        "+",
+        "%",
+        "$",
+        "¥",
+        ".",
+        ",",
+        "1",
+        "23",
+        "456",
+        "7890",
+        "00",
+        "99999999999999999999",
+        "one ",
+        "two ",
+        "twenty",
+        "ninety-",
+        "hundred ",
+        "thousand ",
+        "million ",
+        "billion ",
+        "point ",
+        "and ",
+        "a ",
+        "half ",
+        "dozen ",
+        "past ",
+        "to ",
+        "dollars ",
+        "yuan ",
+        "cents ",
+        "percent ",
+        "off ",
+        "by ",
+        "oh ",
+        "plus ",
+        "double ",
+        "first ",
+        "third ",
+        "of ",
+        "May ",
+        "December ",
+        "pm ",
+        "the ",
+        "each ",
+        "kg ",
+        "cm ",
+        "x",
+        "mil ",
+        "ciento ",
+        "y ",
+        "quatre-",
+        "vingt-",
+        "dix ",
+        "fünfundzwanzig ",
+        "tausend",
+        "двадцать ",
+        "тысяч ",
+        "만 ",
+        "億",
+        "٣",
+        "१",
+        "１",
+        "é",
+        "\u{301}",
+        "🙂",
     ];
-    prop_oneof![
-        any::<String>(),
-        prop::collection::vec(prop::sample::select(PIECES), 0..16).prop_map(|pieces| pieces.concat()),
-    ]
+    prop_oneof![any::<String>(), prop::collection::vec(prop::sample::select(PIECES), 0..16).prop_map(|pieces| pieces.concat()),]
 }

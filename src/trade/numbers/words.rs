@@ -97,7 +97,11 @@ pub(super) fn cardinal(scan: &Scan, i: usize, lexicon: &Lexicon) -> Option<Cardi
         match item {
             Item::Literal(value, text) => {
                 // 3 thousand 500
-                let fits = first || (group.is_zero() && pow10(last_scale).is_some_and(|s| value < s) && value >= Decimal::ONE_HUNDRED && scan.get(end) == Some(' '));
+                let fits = first
+                    || (group.is_zero()
+                        && pow10(last_scale).is_some_and(|s| value < s)
+                        && value >= Decimal::ONE_HUNDRED
+                        && scan.get(end) == Some(' '));
                 if !fits || (!first && text.is_none()) {
                     break;
                 }
@@ -151,8 +155,11 @@ pub(super) fn cardinal(scan: &Scan, i: usize, lexicon: &Lexicon) -> Option<Cardi
                 if group.is_zero() || power >= last_scale {
                     break;
                 }
-                let Some(value) = pow10(power).and_then(|s| group.checked_mul(s)).and_then(|v| total.checked_add(v)) else { break };
-                (total, group, room, last_scale, scale, simple_ok, ones) = (value, Decimal::ZERO, 1000, power, Some(power), false, false);
+                let Some(value) = pow10(power).and_then(|s| group.checked_mul(s)).and_then(|v| total.checked_add(v)) else {
+                    break;
+                };
+                (total, group, room, last_scale, scale, simple_ok, ones) =
+                    (value, Decimal::ZERO, 1000, power, Some(power), false, false);
                 digits = None;
             }
         }
@@ -177,7 +184,6 @@ pub(super) fn cardinal(scan: &Scan, i: usize, lexicon: &Lexicon) -> Option<Cardi
             digits = None;
         }
     }
-    let _ = at;
     let value = total.checked_add(group)?;
     let simple = (simple_ok && value < Decimal::ONE_HUNDRED).then(|| u32::try_from(value).ok()).flatten();
     (words > 0).then_some(Cardinal { end, value, spoken, scale, simple, ones, digits })

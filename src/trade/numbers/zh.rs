@@ -79,7 +79,8 @@ fn counter_at(scan: &Scan, i: usize) -> Option<(Measure, usize)> {
 /// Other things that count: no unit of the table, but what stands before them is a number.
 const COUNTERS: &str = "锅筐桶罐杯碗盘板排串挂幅扇床席顿声句段节课集部册页滴股堆车船艘架门口井幢所处道封期班场轮圈袋瓶节寸丝目针股路格行列键孔位码岁笔拍";
 /// Places in a row.
-const PLACES: [&str; 17] = ["号楼", "号馆", "号厅", "号门", "号", "楼", "区", "街", "排", "栋", "馆", "期", "室", "级", "页", "路", "门"];
+const PLACES: [&str; 17] =
+    ["号楼", "号馆", "号厅", "号门", "号", "楼", "区", "街", "排", "栋", "馆", "期", "室", "级", "页", "路", "门"];
 /// What may stand behind a single digit that counts nothing: a sign, or a word that a number may precede.
 const AFTER_BARE: &str = "，。！？、；：,.!?;:)）的加减乘除等和或是行吧吗呢啊呀嘛了比就才都还也到至起以之内外每左上差可能要给算卖太贵便好成不没,也得拿再最";
 
@@ -95,7 +96,9 @@ impl Reader<'_> {
         if let Some(found) = written(scan, i, DateOrder::DayFirst) {
             return Some(self.with_day_part(Draft::new(found.kind, found.value, i..found.end)));
         }
-        if scan.is_digit(i) && scan.before(i).is_some_and(|b| b.is_ascii_digit() || b.is_ascii_alphabetic() && !currency_code_before(scan, i)) {
+        if scan.is_digit(i)
+            && scan.before(i).is_some_and(|b| b.is_ascii_digit() || b.is_ascii_alphabetic() && !currency_code_before(scan, i))
+        {
             return None;
         }
         if let Some(draft) = self.per_hundred(i).or_else(|| money::before(self, i)).or_else(|| self.spoken_phone(i)) {
@@ -243,7 +246,8 @@ impl Reader<'_> {
             draft.number = draft.span.clone();
             return Some(draft);
         }
-        if next == '成' && n.low <= Decimal::TEN && !scan.get(n.end + 1).is_some_and(|c| "熟品员功本人交立为了".contains(c)) {
+        if next == '成' && n.low <= Decimal::TEN && !scan.get(n.end + 1).is_some_and(|c| "熟品员功本人交立为了".contains(c))
+        {
             let half = numeral(scan, n.end + 1).filter(|d| d.single && d.one().is_some() && counter_at(scan, d.end).is_none());
             let (more, end) = half.map_or((Decimal::ZERO, n.end + 1), |d| (d.low, d.end));
             let ten = |v: Decimal| v.checked_mul(Decimal::TEN)?.checked_add(more);
@@ -305,7 +309,8 @@ impl Reader<'_> {
             return Some(found);
         }
         let mut end = at;
-        while self.scan.get(end).is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, 'µ' | '²' | '³' | '°' | '℃' | '㎡')) {
+        while self.scan.get(end).is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, 'µ' | '²' | '³' | '°' | '℃' | '㎡'))
+        {
             end += 1;
         }
         if self.scan.get(end).is_some_and(|c| c.is_ascii_digit()) {
@@ -392,7 +397,8 @@ impl Reader<'_> {
     fn halves(&self, draft: &mut Draft, measure: Measure, n: &Numeral) {
         let next = self.scan.get(draft.span.end);
         let after = self.scan.get(draft.span.end + 1);
-        if next == Some('半') && !after.is_some_and(|c| "成价自".contains(c))
+        if next == Some('半')
+            && !after.is_some_and(|c| "成价自".contains(c))
             && let (Value::One(value), false) = (&mut draft.value, n.written && n.low.scale() > 0)
         {
             *value += Decimal::new(5, 1);
@@ -434,7 +440,9 @@ impl Reader<'_> {
     fn price_without_currency(&self, draft: &mut Draft, n: &Numeral) {
         let Some(currency) = self.context.currency else { return };
         let per = self.scan.eat_any(n.end, &["每", "一"]).is_some_and(|at| counter_at(self.scan, at).is_some());
-        let priced = ["卖", "价格是", "单价", "价", "只要", "报价", "算你", "算您"].iter().any(|w| self.scan.head(draft.span.start).ends_with(w));
+        let priced = ["卖", "价格是", "单价", "价", "只要", "报价", "算你", "算您"]
+            .iter()
+            .any(|w| self.scan.head(draft.span.start).ends_with(w));
         let decimal = n.low.scale() > 0;
         if n.digits.as_ref().is_none_or(|d| d.len() < 3 || n.written) && !draft.optional && (per || priced || decimal) {
             draft.kind = Kind::Money;
@@ -451,8 +459,13 @@ impl Reader<'_> {
         let mut digits = String::new();
         let mut end = at;
         while let Some(group) = numeral(scan, at).filter(|n| !n.written) {
-            let Some(text) = group.digits.or_else(|| (group.single).then(|| group.low.to_string()))
-                .or_else(|| (!group.exact && group.high < Decimal::TEN).then(|| format!("{}{}", group.low, group.high))) else { break };
+            let Some(text) = group
+                .digits
+                .or_else(|| (group.single).then(|| group.low.to_string()))
+                .or_else(|| (!group.exact && group.high < Decimal::TEN).then(|| format!("{}{}", group.low, group.high)))
+            else {
+                break;
+            };
             // In 一万, 三个 the digit belongs to what follows.
             if text.len() < 2 && !plus && digits.is_empty() {
                 break;
@@ -479,7 +492,9 @@ impl Reader<'_> {
     /// 下午2:30: the day part belongs to a time.
     fn with_day_part(&self, draft: Draft) -> Draft {
         match draft.value {
-            Value::Time { hour, minute, sure } if draft.kind == Kind::Time => calendar::in_day_part(self, draft, hour, minute, sure),
+            Value::Time { hour, minute, sure } if draft.kind == Kind::Time => {
+                calendar::in_day_part(self, draft, hour, minute, sure)
+            }
             _ => draft,
         }
     }

@@ -67,7 +67,24 @@ pub(super) fn date(reader: &Reader<'_>, i: usize) -> Option<Draft> {
             return build(month, Some(day), day_end);
         }
         // "may" and "march" alone are verbs more often, even at the beginning of a sentence.
-        let verb = matches!(scan.slice(i..end), "May" | "March" | "Mar" | "Jan" | "Dec") && !matches!(reader.word_before(i).as_str(), "in" | "by" | "of" | "since" | "until" | "before" | "after" | "next" | "last" | "from" | "early" | "late" | "mid" | "this" | "end");
+        let verb = matches!(scan.slice(i..end), "May" | "March" | "Mar" | "Jan" | "Dec")
+            && !matches!(
+                reader.word_before(i).as_str(),
+                "in" | "by"
+                    | "of"
+                    | "since"
+                    | "until"
+                    | "before"
+                    | "after"
+                    | "next"
+                    | "last"
+                    | "from"
+                    | "early"
+                    | "late"
+                    | "mid"
+                    | "this"
+                    | "end"
+            );
         return if verb { None } else { build(month, None, end) };
     }
     let (day, end) = day_at(reader, i)?;

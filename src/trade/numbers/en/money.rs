@@ -60,8 +60,7 @@ fn tail(reader: &Reader<'_>, i: usize) -> Option<(Decimal, usize)> {
         return None;
     }
     let mut and = false;
-    if let Some((word, end)) = scan.word(at).filter(|(w, _)| w == "and") {
-        let _ = word;
+    if let Some((_, end)) = scan.word(at).filter(|(w, _)| w == "and") {
         (at, and) = (gap(scan, end), true);
     }
     let zero = scan.word(at).filter(|(w, _)| w == "oh" || w == "zero").map(|(_, end)| gap(scan, end));
@@ -122,8 +121,7 @@ pub(super) fn before(reader: &Reader<'_>, i: usize) -> Option<Draft> {
     let at = scan.skip_spaces(end);
     let n = reader.cardinal(at)?;
     let (low, mut high, mut end) = (n.value, n.value, n.end);
-    if let Some(scaled) = scan.get(end).filter(|c| matches!(c, 'M' | 'm') && !scan.get(end + 1).is_some_and(char::is_alphanumeric)) {
-        let _ = scaled;
+    if matches!(scan.get(end), Some('M' | 'm')) && !scan.get(end + 1).is_some_and(char::is_alphanumeric) {
         let value = low.checked_mul(Decimal::from(1_000_000))?;
         let mut draft = Draft::new(Kind::Money, Value::One(value), i..end + 1);
         draft.unit = Some(Unit::Money(currency));
@@ -135,14 +133,14 @@ pub(super) fn before(reader: &Reader<'_>, i: usize) -> Option<Draft> {
     });
     if let Some(to) = to {
         let to = scan.skip_spaces(to);
-        let to = Currency::sign_at(scan.rest(to)).filter(|(c, _)| *c == currency).map_or(to, |(_, bytes)| scan.after_bytes(to, bytes));
+        let to =
+            Currency::sign_at(scan.rest(to)).filter(|(c, _)| *c == currency).map_or(to, |(_, bytes)| scan.after_bytes(to, bytes));
         if let Some(more) = reader.cardinal(to).filter(|m| m.value > low && reader.unit(m.end).is_none()) {
             (high, end) = (more.value, more.end);
         }
     }
     // US$5 dollars, RMB 35 yuan: said twice.
-    if let Some((again, _, name_end)) = name(reader, end).filter(|(c, f, _)| *c == currency && *f == Decimal::ONE) {
-        let _ = again;
+    if let Some((_, _, name_end)) = name(reader, end).filter(|(c, f, _)| *c == currency && *f == Decimal::ONE) {
         end = name_end;
     }
     let value = if low == high { Value::One(low) } else { Value::Range(low, high) };

@@ -79,7 +79,9 @@ pub(super) fn read(reader: &Reader<'_>, i: usize) -> Option<Draft> {
     let before = reader.word_before(i);
     let label = LABELS.contains(&before.as_str());
     let cue = matches!(before.as_str(), "is" | "number" | "phone" | "whatsapp" | "mobile" | "call" | "code" | "on" | "at");
-    if let Some(draft) = phone(reader, i, false).filter(|d| cue && found.len() > 2 || matches!(&d.value, Value::Digits(t) if t.len() >= 9)) {
+    if let Some(draft) =
+        phone(reader, i, false).filter(|d| cue && found.len() > 2 || matches!(&d.value, Value::Digits(t) if t.len() >= 9))
+    {
         return Some(draft);
     }
     let digits_only = found.iter().all(|e| e.ones);

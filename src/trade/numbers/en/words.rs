@@ -46,10 +46,28 @@ pub(super) fn number(word: &str) -> Option<Word> {
 /// The ordinals that are one word: first to nineteenth, and the tens.
 pub(super) fn ordinal(word: &str) -> Option<u32> {
     const WORDS: [&str; 19] = [
-        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth",
-        "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
     ];
-    const TENS: [&str; 8] = ["twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth"];
+    const TENS: [&str; 8] =
+        ["twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth"];
     let index = |table: &[&str]| table.iter().position(|w| *w == word).and_then(|i| u32::try_from(i).ok());
     index(&WORDS).map(|i| i + 1).or_else(|| index(&TENS).map(|i| (i + 2) * 10))
 }
@@ -69,8 +87,20 @@ pub(super) fn denominator(word: &str) -> Option<(u32, bool)> {
 
 /// 1 to 12 for a month. Short forms and words that mean other things too count only with a capital letter.
 pub(super) fn month(word: &str, capital: bool) -> Option<u8> {
-    const FULL: [&str; 12] =
-        ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+    const FULL: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
     const SHORT: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let index = |table: &[&str]| table.iter().position(|w| *w == word).and_then(|i| u8::try_from(i + 1).ok());
     let full = index(&FULL).filter(|_| capital || !matches!(word, "march" | "may" | "august"));

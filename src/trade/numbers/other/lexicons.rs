@@ -83,9 +83,40 @@ const TABLES: &[Table] = &[
 
 /// Multipliers of languages whose other number words are not read.
 const SCALES: &[(&str, u32)] = &[
-    ("ألف", 3), ("آلاف", 3), ("الف", 3), ("مليون", 6), ("هزار", 3), ("ہزار", 3), ("हज़ार", 3), ("हजार", 3), ("लाख", 5), ("করোড়", 7), ("হাজার", 3), ("লাখ", 5),
-    ("ribu", 3), ("juta", 6), ("nghìn", 3), ("ngàn", 3), ("triệu", 6), ("bin", 3), ("milyon", 6), ("тисяч", 3), ("тисячі", 3), ("тысяч", 3), ("tysięcy", 3),
-    ("tysiące", 3), ("duizend", 3), ("mii", 3), ("tisíc", 3), ("ezer", 3), ("elfu", 3), ("мың", 3), ("พัน", 3), ("หมื่น", 4), ("แสน", 5), ("ล้าน", 6),
+    ("ألف", 3),
+    ("آلاف", 3),
+    ("الف", 3),
+    ("مليون", 6),
+    ("هزار", 3),
+    ("ہزار", 3),
+    ("हज़ार", 3),
+    ("हजार", 3),
+    ("लाख", 5),
+    ("করোড়", 7),
+    ("হাজার", 3),
+    ("লাখ", 5),
+    ("ribu", 3),
+    ("juta", 6),
+    ("nghìn", 3),
+    ("ngàn", 3),
+    ("triệu", 6),
+    ("bin", 3),
+    ("milyon", 6),
+    ("тисяч", 3),
+    ("тисячі", 3),
+    ("тысяч", 3),
+    ("tysięcy", 3),
+    ("tysiące", 3),
+    ("duizend", 3),
+    ("mii", 3),
+    ("tisíc", 3),
+    ("ezer", 3),
+    ("elfu", 3),
+    ("мың", 3),
+    ("พัน", 3),
+    ("หมื่น", 4),
+    ("แสน", 5),
+    ("ล้าน", 6),
 ];
 
 fn find(list: &str, word: &str) -> Option<u32> {
@@ -154,7 +185,11 @@ fn compound(table: &Table, word: &str) -> Option<u32> {
             for (name, size) in [("tausend", 1000), ("hundert", 100)] {
                 if let Some((before, after)) = word.split_once(name) {
                     let count = if before.is_empty() { 1 } else { part(before).or_else(|| compound(table, before))? };
-                    let rest = if after.is_empty() { 0 } else { part(after.trim_start_matches("und")).or_else(|| compound(table, after))? };
+                    let rest = if after.is_empty() {
+                        0
+                    } else {
+                        part(after.trim_start_matches("und")).or_else(|| compound(table, after))?
+                    };
                     return (rest < size && count < 1000).then_some(count * size + rest);
                 }
             }
@@ -171,12 +206,16 @@ fn compound(table: &Table, word: &str) -> Option<u32> {
             }
             let tens = table.tens.split(' ').enumerate().find_map(|(i, name)| {
                 // ventuno, ventotto lose the vowel
-                let rest = word.strip_prefix(name).or_else(|| word.strip_prefix(name.get(..name.len() - 1)?).filter(|r| r.starts_with(['u', 'o'])))?;
+                let rest = word
+                    .strip_prefix(name)
+                    .or_else(|| word.strip_prefix(name.get(..name.len() - 1)?).filter(|r| r.starts_with(['u', 'o'])))?;
                 Some((u32::try_from(i + 2).ok()? * 10, rest))
             })?;
             find(table.small, &tens.1.replace('é', "e")).filter(|n| (1..10).contains(n)).map(|n| tens.0 + n)
         }
-        "es" => find(table.small, &word.strip_prefix("veinti")?.replace('ó', "o").replace('é', "e").replace("tres", "tres")).filter(|n| (1..10).contains(n)).map(|n| 20 + n),
+        "es" => find(table.small, &word.strip_prefix("veinti")?.replace('ó', "o").replace('é', "e"))
+            .filter(|n| (1..10).contains(n))
+            .map(|n| 20 + n),
         _ => None,
     }
 }

@@ -3,7 +3,10 @@
 //! 点 is a time when 半, 钟, 整, 一刻, 分 or a number with 十 follows it, or a part of the day stands before it; else 三点五 is 3.5.
 //! A part of the day in front belongs to the time and makes it certain.
 
-use super::{Reader, numeral::{Numeral, digit, numeral}};
+use super::{
+    Reader,
+    numeral::{Numeral, digit, numeral},
+};
 use crate::trade::{
     amount::{Kind, Value},
     numbers::{Draft, literal::date_value, scan::Scan},
@@ -11,8 +14,22 @@ use crate::trade::{
 
 /// Parts of the day, and whether hours from 1 to 11 are after noon.
 const DAY_PARTS: [(&str, bool); 16] = [
-    ("上午", false), ("早上", false), ("早晨", false), ("清晨", false), ("凌晨", false), ("今早", false), ("明早", false), ("中午", true),
-    ("下午", true), ("午后", true), ("傍晚", true), ("晚上", true), ("今晚", true), ("明晚", true), ("夜里", true), ("晚", true),
+    ("上午", false),
+    ("早上", false),
+    ("早晨", false),
+    ("清晨", false),
+    ("凌晨", false),
+    ("今早", false),
+    ("明早", false),
+    ("中午", true),
+    ("下午", true),
+    ("午后", true),
+    ("傍晚", true),
+    ("晚上", true),
+    ("今晚", true),
+    ("明晚", true),
+    ("夜里", true),
+    ("晚", true),
 ];
 
 /// The part of the day that ends at `i`: its length in characters and whether it is after noon.
@@ -56,7 +73,9 @@ pub(super) fn time(reader: &Reader<'_>, i: usize, n: &Numeral) -> Option<Draft> 
         (15, end)
     } else if let Some(end) = scan.eat(at, "三刻") {
         (45, end)
-    } else if let Some(minute) = numeral(scan, if scan.get(at) == Some('零') { at + 1 } else { at }).filter(|m| small(m).is_some_and(|v| v < 60)) {
+    } else if let Some(minute) =
+        numeral(scan, if scan.get(at) == Some('零') { at + 1 } else { at }).filter(|m| small(m).is_some_and(|v| v < 60))
+    {
         let end = scan.eat(minute.end, "分").filter(|_| !scan.rest(minute.end).starts_with("分之"));
         let with_ten = scan.slice(at..minute.end).contains('十');
         let zero = scan.get(at) == Some('零') && minute.single;
@@ -65,7 +84,11 @@ pub(super) fn time(reader: &Reader<'_>, i: usize, n: &Numeral) -> Option<Draft> 
             return None;
         }
         (small(&minute)?, end.unwrap_or(minute.end))
-    } else if certain && is_dot {
+    } else if is_dot
+        && (certain
+            || !scan.get(at).is_some_and(|c| "要意建问原不好注儿心五".contains(c) || digit(c).is_some() || c.is_ascii_digit()))
+    {
+        // 九点开门; but 三点要求 are points.
         (0, at)
     } else {
         return None;
@@ -91,7 +114,11 @@ fn less(scan: &Scan, i: usize) -> Option<(usize, u8)> {
         return Some((start, 15));
     }
     let n = numeral(scan, start + 1)?;
-    (scan.eat_any(n.end, &["分钟", "分"]) == Some(i)).then(|| small(&n)).flatten().filter(|m| (1..60).contains(m)).map(|m| (start, m))
+    (scan.eat_any(n.end, &["分钟", "分"]) == Some(i))
+        .then(|| small(&n))
+        .flatten()
+        .filter(|m| (1..60).contains(m))
+        .map(|m| (start, m))
 }
 
 /// A date that begins with `n`.

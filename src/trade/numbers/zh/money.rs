@@ -5,7 +5,10 @@
 
 use rust_decimal::Decimal;
 
-use super::{Reader, counter_at, numeral::{Numeral, digit, numeral}};
+use super::{
+    Reader, counter_at,
+    numeral::{Numeral, digit, numeral},
+};
 use crate::trade::{
     amount::{Kind, Unit, Value},
     money::Currency,
@@ -14,8 +17,9 @@ use crate::trade::{
 
 /// Things that are counted in 块, and what 一块 does together.
 const PIECES: [&str; 36] = [
-    "布", "肥皂", "香皂", "手表", "表", "电池", "玻璃", "板", "砖", "石", "蛋糕", "地", "屏", "面料", "木", "瓷砖", "毛巾", "手帕", "牌", "硬盘", "主板",
-    "去", "走", "吃", "来看", "发货", "发走", "发", "买", "寄", "出货", "送", "拼", "儿", "橡皮", "糖",
+    "布", "肥皂", "香皂", "手表", "表", "电池", "玻璃", "板", "砖", "石", "蛋糕", "地", "屏", "面料", "木", "瓷砖", "毛巾",
+    "手帕", "牌", "硬盘", "主板", "去", "走", "吃", "来看", "发货", "发走", "发", "买", "寄", "出货", "送", "拼", "儿", "橡皮",
+    "糖",
 ];
 
 /// True when a 块 that ends at `end` is no money.
@@ -100,7 +104,8 @@ fn written_tail(scan: &Scan, i: usize) -> Option<(Decimal, usize)> {
         let (cents, end) = cents(scan, n.end + 1);
         return Some((n.low / Decimal::TEN + cents, end));
     }
-    let claimed = counter_at(scan, n.end).is_some() || scan.get(n.end).is_some_and(|c| "块元折成%点".contains(c) || c.is_ascii_alphabetic());
+    let claimed = counter_at(scan, n.end).is_some()
+        || scan.get(n.end).is_some_and(|c| "块元折成%点".contains(c) || c.is_ascii_alphabetic());
     match digits.len() {
         1 if !claimed => Some((n.low / Decimal::TEN, n.end)),
         2 if !claimed => Some((n.low / Decimal::ONE_HUNDRED, n.end)),
@@ -121,7 +126,9 @@ fn cents(scan: &Scan, i: usize) -> (Decimal, usize) {
             return (single(d), i + 1);
         }
         if let Some(next) = scan.get(i + 1).filter(|c| digit(*c).is_some())
-            && next == '一' && counter_at(scan, i + 2).is_some() && !scan.is_digit(i)
+            && next == '一'
+            && counter_at(scan, i + 2).is_some()
+            && !scan.is_digit(i)
         {
             return (single(d), i + 1);
         }
@@ -151,16 +158,17 @@ fn money_word(scan: &Scan, i: usize) -> Option<(Currency, Decimal, bool, usize)>
     if let Some(end) = scan.eat(at, "分钱") {
         return Some((Currency::CNY, Decimal::new(1, 2), false, end));
     }
-    if let Some((currency, bytes)) = Currency::chinese_at(scan.rest(at)).or_else(|| Currency::sign_at(scan.rest(at)).filter(|_| c != '¥')) {
+    if let Some((currency, bytes)) =
+        Currency::chinese_at(scan.rest(at)).or_else(|| Currency::sign_at(scan.rest(at)).filter(|_| c != '¥'))
+    {
         let end = scan.after_bytes(at, bytes);
         let more = !scan.slice(at..end).ends_with('钱');
         return Some((currency, Decimal::ONE, more, end));
     }
     if c.is_ascii_alphabetic() {
-        let (word, end) = scan.word(at)?;
+        let (word, _) = scan.word(at)?;
         let ascii = word.chars().take_while(char::is_ascii_alphabetic).count();
         let currency = Currency::from_code(word.get(..ascii)?).or_else(|| Currency::word(word.get(..ascii)?))?;
-        let _ = end;
         return Some((currency, Decimal::ONE, false, at + ascii));
     }
     None
@@ -198,7 +206,9 @@ pub(super) fn after(reader: &Reader<'_>, i: usize, n: &Numeral) -> Option<Draft>
         && (named != Currency::CNY || !scan.rest(at).starts_with('块'))
     {
         (currency, end) = (named, scan.after_bytes(at, bytes));
-    } else if currency == Currency::CNY && let Some(after) = scan.eat(end, "钱") {
+    } else if currency == Currency::CNY
+        && let Some(after) = scan.eat(end, "钱")
+    {
         end = after;
     }
     let value = if low == high { Value::One(low) } else { Value::Range(low, high) };
@@ -217,9 +227,8 @@ pub(super) fn before(reader: &Reader<'_>, i: usize) -> Option<Draft> {
     let sign = Currency::sign_at(scan.rest(i));
     let word = || Currency::chinese_at(scan.rest(i)).filter(|_| !scan.rest(i).starts_with(['元', '块']));
     let code = || {
-        let (word, end) = scan.word(i)?;
+        let (word, _) = scan.word(i)?;
         let letters: String = word.chars().take_while(char::is_ascii_alphabetic).collect();
-        let _ = end;
         Currency::from_code(&letters).map(|c| (c, letters.len()))
     };
     let (currency, bytes) = sign.or_else(word).or_else(code)?;
@@ -229,16 +238,22 @@ pub(super) fn before(reader: &Reader<'_>, i: usize) -> Option<Draft> {
     if let Some(to) = scan.eat_any(end, &["到", "至", "-", "~", "～", "–"]).and_then(|to| {
         let to = Currency::sign_at(scan.rest(to)).map_or(to, |(_, bytes)| scan.after_bytes(to, bytes));
         numeral(scan, to)
-    }) && to.low > low && low == high
+    }) && to.low > low
+        && low == high
     {
         (high, end) = (to.high, to.end);
     }
     // Whatever follows in yuan words is in this currency: 美金三块五.
-    if let Some(draft) = after(reader, at, &n).filter(|d| d.unit == Some(Unit::Money(Currency::CNY)) || d.unit == Some(Unit::Money(currency)))
+    if let Some(draft) =
+        after(reader, at, &n).filter(|d| d.unit == Some(Unit::Money(Currency::CNY)) || d.unit == Some(Unit::Money(currency)))
         && let Value::One(value) = draft.value
     {
         (low, high, end, exact) = (value, value, draft.span.end, draft.exact);
-    } else if high == low && (counter_at(scan, n.end).is_some() || n.digits.as_ref().is_some_and(|d| d.len() > 9)) && sign.is_none() && !n.written {
+    } else if high == low
+        && (counter_at(scan, n.end).is_some() || n.digits.as_ref().is_some_and(|d| d.len() > 9))
+        && sign.is_none()
+        && !n.written
+    {
         return None;
     }
     let value = if low == high { Value::One(low) } else { Value::Range(low, high) };

@@ -7,8 +7,11 @@
 use rust_decimal::Decimal;
 
 use super::counter_at;
-use crate::trade::{locale::separators, numbers::{literal::literal, scan::Scan}};
 use crate::language::Language;
+use crate::trade::{
+    locale::separators,
+    numbers::{literal::literal, scan::Scan},
+};
 
 /// A numeral.
 #[derive(Debug, Clone)]
@@ -133,7 +136,7 @@ fn string(scan: &Scan, i: usize, parts: &[(Part, usize)]) -> Option<Numeral> {
     }
     let (last, end) = parts.get(count.checked_sub(1)?)?;
     let mut end = *end;
-    if count >= 2 && count <= 4 && matches!(last, Part::Digit(1)) && counter_at(scan, end).is_some() {
+    if (2..=4).contains(&count) && matches!(last, Part::Digit(1)) && counter_at(scan, end).is_some() {
         // 二十八块五一个: "one piece" is its own amount.
         count -= 1;
         end = parts.get(count - 1)?.1;
@@ -148,7 +151,8 @@ fn string(scan: &Scan, i: usize, parts: &[(Part, usize)]) -> Option<Numeral> {
         .collect();
     let two = scan.slice(i..end).contains('两');
     let value = Decimal::from_str_exact(&text).unwrap_or_default();
-    let base = Numeral { end, low: value, high: value, digits: None, exact: true, written: false, single: count == 1, scale: None };
+    let base =
+        Numeral { end, low: value, high: value, digits: None, exact: true, written: false, single: count == 1, scale: None };
     if count == 1 {
         return Some(base);
     }
@@ -298,7 +302,9 @@ fn fraction(scan: &Scan, mut found: Numeral) -> Numeral {
     while let Some(d) = scan.get(at).and_then(|c| if c == '两' { None } else { digit(c).or(c.to_digit(10)) }) {
         // 三点五一个, 三点五三百: the next amount begins.
         let next_is_place = scan.get(at + 1).and_then(place).is_some_and(|p| !text.is_empty() || p < 4);
-        if (!text.is_empty() && (d == 1 && counter_at(scan, at + 1).is_some())) || (next_is_place && !text.is_empty()) && scan.get(at + 1).and_then(place).is_some_and(|p| p < 4) {
+        if (!text.is_empty() && (d == 1 && counter_at(scan, at + 1).is_some_and(|(m, _)| m.is_count())))
+            || (next_is_place && !text.is_empty()) && scan.get(at + 1).and_then(place).is_some_and(|p| p < 4)
+        {
             break;
         }
         text.extend(char::from_digit(d, 10));
