@@ -14,8 +14,8 @@
 //!
 //! `transport` knows HTTP and WebSocket, `protocol` bytes and messages, `session` one participant's connection, `router` rooms and
 //! who must hear what, `pipeline` one speaker's words stage by stage, `vad`, `asr`, `mt` and `tts` one trait each with a file per
-//! engine, `inference` how models run and nothing of speech, `models` where weights come from. `server` wires them. `eval` plays
-//! recordings through the same pipeline and measures what comes out.
+//! engine, `trade` prices and other amounts in every language, `inference` how models run and nothing of speech, `models` where
+//! weights come from. `server` wires them. `eval` plays recordings through the same pipeline and measures what comes out.
 //!
 //! # Words we use
 //!
@@ -53,6 +53,7 @@ pub mod pipeline;
 pub mod protocol;
 pub mod router;
 pub mod session;
+pub mod trade;
 pub mod transport;
 pub mod tts;
 pub mod vad;

@@ -92,6 +92,7 @@ fn pure_parts_know_no_runtime_no_socket_and_no_clock() {
         "eval/laal.rs",
         "eval/measure.rs",
         "eval/report",
+        "trade/",
     ];
     let sources = sources();
     for part in pure {
