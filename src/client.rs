@@ -295,3 +295,26 @@ async fn welcome(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> Res
     }
     Err(ClientError::NoWelcome)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_has_not_got_is_sent_again() {
+        let mut uplink = Uplink::default();
+        for n in 0..=u8::MAX {
+            uplink.frame(Bytes::copy_from_slice(&[n]), n == 0, false);
+        }
+        let numbers = |uplink: &Uplink, expected| {
+            let frames = uplink.from(expected).map(|bytes| Frame::decode(&bytes).map(|frame| frame.sequence));
+            frames.collect::<Result<Vec<_>, _>>().expect("frames")
+        };
+        assert_eq!(numbers(&uplink, 250), (250..256).collect::<Vec<_>>());
+        assert_eq!(numbers(&uplink, 256), [0; 0], "it has everything");
+        for _ in 0..KEPT {
+            uplink.frame(Bytes::from_static(&[1]), false, false);
+        }
+        assert_eq!(numbers(&uplink, 100).len(), KEPT, "what is left of it, when some is not kept any more");
+    }
+}

@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     audio::opus::EncoderOptions,
     inference::onnx::Provider,
-    pipeline::stages::{Deadlines, PipelineOptions},
+    pipeline::{
+        echo::EchoOptions,
+        stages::{Deadlines, PipelineOptions},
+    },
     transport::origin::Origin,
     vad::segmenter::SegmenterOptions,
 };
@@ -37,6 +40,8 @@ pub struct Config {
     pub endpointing: Endpointing,
     /// How long each stage may take.
     pub deadlines: Deadlines,
+    /// How a room's own loudspeakers and its other voices are told from the speaker.
+    pub echo: Echo,
 }
 
 /// The listening server.
@@ -175,6 +180,30 @@ impl Default for Endpointing {
     }
 }
 
+/// How a room's own loudspeakers and its other voices are told from the speaker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Echo {
+    /// Look for echoes. Only people who never share a room can do without.
+    pub enabled: bool,
+    /// The longest time, in milliseconds, from when an interpretation should be heard until a microphone brings it back.
+    pub playback_delay_ms: u64,
+    /// The most, in milliseconds, that one microphone's sound may come before or after another's.
+    pub microphone_delay_ms: u64,
+}
+
+impl Default for Echo {
+    fn default() -> Self {
+        let options = EchoOptions::default();
+        let ms = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            enabled: options.enabled,
+            playback_delay_ms: ms(options.playback_delay),
+            microphone_delay_ms: ms(options.microphone_delay),
+        }
+    }
+}
+
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -238,6 +267,9 @@ impl Config {
         in_range("deadlines.asr_ms", self.deadlines.asr_ms, 100, 600_000)?;
         in_range("deadlines.mt_ms", self.deadlines.mt_ms, 100, 600_000)?;
         in_range("deadlines.tts_ms", self.deadlines.tts_ms, 100, 600_000)?;
+        // Longer ones would make every comparison slower and chance likenesses more frequent.
+        in_range("echo.playback_delay_ms", self.echo.playback_delay_ms, 200, 5_000)?;
+        in_range("echo.microphone_delay_ms", self.echo.microphone_delay_ms, 200, 2_000)?;
         let server = &self.server;
         let wrong = |key, reason: &str| Err(ConfigError::Value { key, reason: reason.to_owned() });
         origins("server.allowed_origins", &server.allowed_origins)?;
@@ -272,6 +304,11 @@ impl Config {
                 ..EncoderOptions::default()
             },
             deadlines: self.deadlines,
+            echo: EchoOptions {
+                enabled: self.echo.enabled,
+                playback_delay: std::time::Duration::from_millis(self.echo.playback_delay_ms),
+                microphone_delay: std::time::Duration::from_millis(self.echo.microphone_delay_ms),
+            },
         }
     }
 }

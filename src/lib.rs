@@ -14,7 +14,8 @@
 //!
 //! `transport` knows HTTP and WebSocket, `protocol` bytes and messages, `session` one participant's connection, `router` rooms and
 //! who must hear what, `pipeline` one speaker's words stage by stage, `vad`, `asr`, `mt` and `tts` one trait each with a file per
-//! engine, `inference` how models run and nothing of speech, `models` where weights come from. `server` wires them.
+//! engine, `trade` prices and other amounts in every language, `inference` how models run and nothing of speech, `models` where
+//! weights come from. `server` wires them. `eval` plays recordings through the same pipeline and measures what comes out.
 //!
 //! # Words we use
 //!
@@ -22,15 +23,17 @@
 //! - *committed* text is never revised; *pending* text may change.
 //! - *lane*: MT, TTS and encoding of one speaker into one language.
 //! - *floor*: who is speaking (push-to-talk).
+//! - *ear-voice span*: from the start of a phrase to the start of its interpretation. *LAAL*: see [`eval::laal`].
 //! - *first-audio lag*: from the end of the speaker's words to the first sample of their interpretation.
+//! - *echo*: what a microphone hears of the room's own loudspeakers; *cross-talk*: of the other person. Neither is interpreted.
 //! - *endpoint*: knowing that an utterance is over; *hangover*: the silence it takes.
 //!
 //! # Invariants (`tests/layering.rs` checks what can be read off the source)
 //!
 //! - Only `transport` names axum, only `transport` and `client` tungstenite, only `audio::opus` the Opus binding, only `asr::whisper`
 //!   whisper_rs; only `inference::onnx` builds ONNX Runtime sessions.
-//! - `protocol`, `session::state`, `router::state`, `router::token`, `vad::segmenter`, `pipeline::policy`, `pipeline::segments` are
-//!   pure: no tokio, no socket, no clock. Time is an argument.
+//! - `protocol`, `session::state`, `router::state`, `router::token`, `vad::segmenter`, `pipeline::policy`, `pipeline::segments`,
+//!   `pipeline::echo`, `eval` but its `trace` are pure: no tokio, no socket, no clock. Time is an argument.
 //! - One OS thread owns one model behind a short synchronous trait. Callers reach it through a bounded queue, most urgent first;
 //!   full means a `Busy` answer, never growth; cancelled work is skipped.
 //! - On the CPU the models share the cores through one priority gate ([`inference::compute`]): their threads together never exceed
@@ -50,6 +53,7 @@ pub mod pipeline;
 pub mod protocol;
 pub mod router;
 pub mod session;
+pub mod trade;
 pub mod transport;
 pub mod tts;
 pub mod vad;
@@ -59,6 +63,7 @@ pub mod client;
 pub mod config;
 pub mod dialogue;
 pub mod engines;
+pub mod eval;
 pub mod fake;
 pub mod ids;
 pub mod language;

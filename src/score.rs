@@ -24,18 +24,30 @@ fn is_mark(c: char) -> bool {
 
 /// Edit distance by characters over the reference's length, white space and punctuation left out (Chinese has no words to count).
 pub fn cer(reference: &str, hypothesis: &str) -> f64 {
-    let chars = |text: &str| normalised(text).chars().filter(|c| !c.is_whitespace()).collect::<Vec<_>>();
-    rate(&chars(reference), &chars(hypothesis))
+    rate(recognition_edits(reference, hypothesis, true))
 }
 
 /// Edit distance by words over the reference's number of words, punctuation left out.
 pub fn wer(reference: &str, hypothesis: &str) -> f64 {
-    let words = |text: &str| normalised(text).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    rate(&words(reference), &words(hypothesis))
+    rate(recognition_edits(reference, hypothesis, false))
 }
 
-fn rate<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> f64 {
-    edits(reference, hypothesis) as f64 / reference.len().max(1) as f64
+/// The edits between a transcript and what was recognised, and the transcript's length, both in characters (`unspaced`) or words:
+/// summed over recordings they give a corpus' error rate.
+pub fn recognition_edits(reference: &str, hypothesis: &str, unspaced: bool) -> (usize, usize) {
+    let chars = |text: &str| normalised(text).chars().filter(|c| !c.is_whitespace()).collect::<Vec<_>>();
+    let words = |text: &str| normalised(text).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    if unspaced {
+        let (reference, hypothesis) = (chars(reference), chars(hypothesis));
+        (edits(&reference, &hypothesis), reference.len())
+    } else {
+        let (reference, hypothesis) = (words(reference), words(hypothesis));
+        (edits(&reference, &hypothesis), reference.len())
+    }
+}
+
+fn rate((edits, length): (usize, usize)) -> f64 {
+    edits as f64 / length.max(1) as f64
 }
 
 /// Levenshtein distance.

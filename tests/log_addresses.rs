@@ -96,6 +96,7 @@ async fn no_address_and_no_token_is_logged() {
         hear: Language::ZH,
         voice: Voice::Female,
         resume: None,
+        received: None,
     };
     let (merchant, _events_rx) = Client::connect(&url, hello(&invitation.tokens.merchant)).await.expect("joins");
     let wrong = Secret::new("confidential-token");

@@ -11,6 +11,8 @@ use tongchuan::{
     inference::JobError,
     language::{Language, Spoken, Voice},
     pipeline::{
+        acoustics::Room,
+        echo::EchoOptions,
         event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, UplinkPacket},
         lane, speaker,
     },
@@ -63,14 +65,17 @@ impl Phone {
 fn start_speaker(options: FakeOptions) -> (Phone, mpsc::Receiver<(u8, SpeakerEvent)>) {
     let (input_tx, input_rx) = mpsc::channel(64);
     let (events_tx, events_rx) = mpsc::channel(64);
-    speaker::start(fake::stages(options), Clock::start(), Spoken::Fixed(Language::ZH), 7, input_rx, events_tx).unwrap();
+    let microphone = Room::new(EchoOptions::default()).microphone();
+    let speaker_options = speaker::SpeakerOptions { clock: Clock::start(), spoken: Spoken::Fixed(Language::ZH), microphone };
+    speaker::start(fake::stages(options), speaker_options, 7, input_rx, events_tx).unwrap();
     (Phone::new(input_tx), events_rx)
 }
 
 fn start_lane(options: FakeOptions) -> (mpsc::Sender<LaneInput>, mpsc::Receiver<(u8, LaneEvent)>) {
     let (input_tx, input_rx) = mpsc::channel(16);
     let (events_tx, events_rx) = mpsc::channel(64);
-    let lane_options = lane::LaneOptions { language: Language::EN, voice: Voice::Female, clock: Clock::start() };
+    let loudspeaker = Room::new(EchoOptions::default()).loudspeaker().ok();
+    let lane_options = lane::LaneOptions { language: Language::EN, voice: Voice::Female, clock: Clock::start(), loudspeaker };
     lane::open(fake::stages(options), lane_options, 7, input_rx, events_tx);
     (input_tx, events_rx)
 }

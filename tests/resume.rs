@@ -109,13 +109,13 @@ async fn thirty_seconds_of_nothing_lose_nothing() {
     }
     // The buyer has read one and a half of the three; the rest was written, and dies with the connection.
     let mut heard = script(&mut buyer, "2 en:词2").await;
-    let mut again = node.connect();
     buyer.lose();
     assert_eq!(presence(&mut merchant).await, "away");
     for n in 4..=9 {
         merchant.utter(&format!("词{n}")).await;
         merchant.stay(Duration::from_secs(5)).await;
     }
+    let mut again = node.connect();
     let back = again.resume(buyer, english(), &welcome.resume).await;
     assert_eq!((back.participant, back.session, back.role), (welcome.participant, welcome.session, Role::Buyer));
     assert_eq!(back.resumed, Some(Resumed { packets: 0 }));
@@ -197,10 +197,10 @@ async fn a_sentence_that_the_network_cut_goes_on() {
     buyer.packet("n", false, false).await;
     assert_eq!(merchant.caption(CaptionKind::Source).await.committed.expose(), "o");
     assert_eq!(merchant.caption(CaptionKind::Source).await.committed.expose(), "n");
-    let mut again = node.connect();
     buyer.lose();
     assert_eq!(presence(&mut merchant).await, "away");
     merchant.stay(Duration::from_secs(12)).await;
+    let mut again = node.connect();
     let back = again.resume(buyer, english(), &welcome.resume).await;
     assert_eq!(back.resumed, Some(Resumed { packets: 2 }), "where the sound goes on");
     again.packet("e", false, true).await;

@@ -11,14 +11,15 @@ use std::{
     time::Duration,
 };
 
-use common::{Client, Heard, Scripted, hello, language};
+use common::{Client, Heard, Scripted, code, hello, language};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 use tongchuan::{
+    client,
     privacy::Secret,
     protocol::{
         ClientMessage, ErrorCode, ServerMessage,
@@ -40,7 +41,8 @@ struct Server {
 
 async fn start(options: TransportOptions, pipeline: Scripted) -> Server {
     let clock = Clock::start();
-    let rooms = Arc::new(RoomRegistry::new(RouterOptions::default(), clock, Arc::new(pipeline)));
+    let rooms =
+        Arc::new(RoomRegistry::new(RouterOptions { open_rooms: true, ..RouterOptions::default() }, clock, Arc::new(pipeline)));
     let ready = Arc::new(AtomicBool::new(true));
     let metrics = Arc::new(|| "tongchuan_sessions 0\n".to_owned());
     let state = AppState::new(rooms.clone(), clock, SessionOptions::default(), options, ready.clone(), metrics);
@@ -176,6 +178,51 @@ async fn a_conversation_with_everything() {
     assert_eq!(again.join(buyers).await.others.len(), 1);
     merchant.utter("丙").await;
     assert_eq!(again.speech().await, "en:丙");
+}
+
+/// Until speech: the words.
+async fn next_speech(events_rx: &mut mpsc::Receiver<client::Received>) -> String {
+    loop {
+        let received = tokio::time::timeout(Duration::from_secs(30), events_rx.recv()).await.expect("in time").expect("open");
+        match received.event {
+            client::Event::Audio(frame) => return String::from_utf8(frame.payload.to_vec()).expect("words"),
+            client::Event::Message(_) => {}
+            client::Event::Closed(code) => panic!("closed: {code:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_goes_on_over_another_socket() {
+    let server = server().await;
+    let room = code("K7M2QX");
+    let url = format!("ws://{}/v1/session", server.address);
+    let mut merchant = Client::dial(server.address).await;
+    merchant.join(hello(&room, "zh", "zh")).await;
+    let (buyer, mut events_rx) = client::Client::connect(&url, hello(&room, "en", "en")).await.expect("welcome");
+    let (participant, session) = (buyer.welcome.participant, buyer.welcome.session);
+    merchant.utter("甲").await;
+    assert_eq!(next_speech(&mut events_rx).await, "en:甲");
+    let lost = buyer.cut().await;
+    merchant.until(|h| matches!(h, Heard::Message(ServerMessage::Away(_))).then_some(())).await;
+    merchant.utter("乙").await;
+    merchant.caption(CaptionKind::Translation).await;
+    let (buyer, mut rest_rx) = client::Client::resume(&url, lost).await.expect("welcome back");
+    assert_eq!((buyer.welcome.participant, buyer.welcome.session), (participant, session));
+    merchant.until(|h| matches!(h, Heard::Message(ServerMessage::Back(_))).then_some(())).await;
+    // What the old socket had brought and nobody had read is still in its receiver; the rest comes over the new one.
+    let mut words = Vec::new();
+    while let Some(received) = events_rx.recv().await {
+        if let client::Event::Audio(frame) = received.event {
+            words.push(frame.payload);
+        }
+    }
+    assert!(words.is_empty(), "the second sentence was said when the first socket was gone");
+    assert_eq!(next_speech(&mut rest_rx).await, "en:乙");
+    merchant.utter("丙").await;
+    assert_eq!(next_speech(&mut rest_rx).await, "en:丙");
+    buyer.leave().await;
+    merchant.until(|h| matches!(h, Heard::Message(ServerMessage::Left(_))).then_some(())).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The commands of the `tongchuan` program: results on stdout, logs and progress on stderr, errors that say what to do.
 
 mod demo;
+mod eval;
 mod interpret;
 mod models;
 mod output;
@@ -107,6 +108,8 @@ enum Command {
     Speak(speak::Speak),
     /// Speech files to speech in another language.
     Interpret(interpret::Interpret),
+    /// Run a data set in real time; print and save how good and how late the interpretation is.
+    Eval(eval::Eval),
     /// Download, verify and list the models.
     Models(models::ModelsArgs),
     /// Check the configuration and print it with every default.
@@ -132,6 +135,7 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Translate(args) => args.run(&common.config()?).await,
         Command::Speak(args) => args.run(&common.config()?).await,
         Command::Interpret(args) => args.run(&common.config()?).await,
+        Command::Eval(args) => args.run(&common.config()?).await,
         Command::Models(args) => models::run(args, &common.config()?).await,
         Command::Check => output::line(toml::to_string(&common.config()?)?.trim_end()),
         Command::Languages => languages(),

@@ -1,5 +1,7 @@
 //! What goes in and out of a speaker's pipeline and its lanes. The router sees nothing else of the pipeline.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -91,6 +93,9 @@ pub enum SpeakerEvent {
         pending: Redacted,
         /// When the last of the committed words ended, on the server's clock; none when nothing was committed.
         speech_end: Option<Millis>,
+        /// Up to where the sound was listened to before these words were committed, on the server's clock: with models that take
+        /// no time they would have come then. None when nothing was committed.
+        heard: Option<Millis>,
         /// What it took.
         times: StageTimes,
     },
@@ -112,6 +117,23 @@ pub enum SpeakerEvent {
     Dropped(u64),
     /// Answer to [`SpeakerInput::Finish`]: everything before it was said.
     Finished,
+}
+
+/// A stretch of an utterance's committed text: characters that are not white space, counted from its beginning. Says which words a
+/// piece of the interpretation stands for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// The first character.
+    pub from: usize,
+    /// After the last character.
+    pub to: usize,
+}
+
+impl Stretch {
+    /// The stretch of `text` right after this one.
+    pub fn followed_by(self, text: &str) -> Self {
+        Self { from: self.to, to: self.to + text.chars().filter(|c| !c.is_whitespace()).count() }
+    }
 }
 
 /// What a lane (one speaker into one language) is told.
@@ -143,12 +165,27 @@ pub enum LaneEvent {
     Translated {
         /// Which utterance.
         utterance: UtteranceId,
+        /// The words it stands for.
+        source: Stretch,
         /// Text to append: never revised.
         committed: Redacted,
         /// True when the translation of this utterance is complete.
         last: bool,
         /// What it took.
         times: StageTimes,
+    },
+    /// A clause was synthesised and is about to be played, after what is still queued.
+    Spoken {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// The words it stands for.
+        source: Stretch,
+        /// The clause.
+        text: Redacted,
+        /// How long it takes to say.
+        audio: Duration,
+        /// The silence that is played after it.
+        pause: Duration,
     },
     /// Speech of an utterance begins: packets of `stream` follow.
     SpeechStarted {

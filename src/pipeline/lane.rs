@@ -15,7 +15,9 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    event::{LaneEvent, LaneInput, StageTimes},
+    acoustics::Loudspeaker,
+    event::{LaneEvent, LaneInput, StageTimes, Stretch},
+    player::{PLAY_QUEUE, Play, Player},
     segments::Segments,
     stages::Stages,
     task::{Outlet, millis},
@@ -34,15 +36,6 @@ use crate::{
     },
 };
 
-/// Packets computed but not yet due: 30 s of speech, about 100 KiB. Then synthesis waits for playback.
-const PLAY_QUEUE: usize = 1500;
-
-/// How far playback runs ahead of the listener's ear: covers a Wi-Fi hiccup without making an interruption late.
-const LEAD: Duration = Duration::from_millis(400);
-
-/// One Opus packet.
-const PACKET: Duration = Duration::from_millis(20);
-
 /// Silence between two clauses of a sentence: the synthesiser trims its own.
 pub const CLAUSE_PAUSE: Duration = Duration::from_millis(90);
 /// Silence after a sentence.
@@ -60,6 +53,8 @@ pub struct LaneOptions {
     pub voice: Voice,
     /// The process's clock.
     pub clock: Clock,
+    /// Remembers what was played, so that it is known when a microphone brings it back.
+    pub loudspeaker: Option<Loudspeaker>,
 }
 
 /// Starts a lane. It finishes what is queued after [`LaneInput::Finish`], and ends at once when `input_rx`'s senders are gone.
@@ -74,7 +69,8 @@ pub fn open<K>(
 {
     let (play_tx, play_rx) = mpsc::channel(PLAY_QUEUE);
     let events = Arc::new(Outlet::new(key, events_tx));
-    let player = tokio::spawn(play(play_rx, events.clone(), options.clock));
+    let player = Player::new(options.clock, options.loudspeaker);
+    let player = tokio::spawn(player.play(play_rx, events.clone()));
     let lane = Lane {
         stages,
         language: options.language,
@@ -119,19 +115,14 @@ struct Current {
     utterance: UtteranceId,
     from: Language,
     segments: Segments,
+    /// The words of the segment that is being interpreted.
+    source: Stretch,
     history: VecDeque<(Redacted, Redacted)>,
     speech_end: Option<Millis>,
     /// What stands between the last segment's translation and the next one's.
     lead: &'static str,
     /// Encodes its audio stream, once there is one.
     speaking: Option<Encoder>,
-}
-
-/// What the player is told.
-enum Play {
-    Start { utterance: UtteranceId, stream: StreamId, times: StageTimes, speech_end: Option<Millis> },
-    Packet(Bytes),
-    End,
 }
 
 impl<K: Copy> Lane<K> {
@@ -158,6 +149,7 @@ impl<K: Copy> Lane<K> {
                 utterance,
                 from,
                 segments: Segments::default(),
+                source: Stretch::default(),
                 history: VecDeque::new(),
                 speech_end: None,
                 lead: "",
@@ -175,6 +167,8 @@ impl<K: Copy> Lane<K> {
                 None if last => (current.segments.finish(), true),
                 None => return,
             };
+            current.source = current.source.followed_by(segment.as_deref().unwrap_or_default());
+            let source = current.source;
             match segment {
                 Some(segment) => {
                     if let Err(error) = self.interpret(segment.into(), is_last).await {
@@ -185,7 +179,7 @@ impl<K: Copy> Lane<K> {
                 // The last sentence was already interpreted: only its end is news.
                 None => {
                     let (committed, times) = (Redacted::default(), StageTimes::default());
-                    self.events.send(LaneEvent::Translated { utterance, committed, last: true, times }).await;
+                    self.events.send(LaneEvent::Translated { utterance, source, committed, last: true, times }).await;
                 }
             }
             if is_last {
@@ -252,7 +246,8 @@ impl<K: Copy> Lane<K> {
         let Some(current) = &mut self.current else { return };
         let lead = if text.is_empty() { "" } else { std::mem::take(&mut current.lead) };
         let committed = format!("{lead}{text}").into();
-        self.events.send(LaneEvent::Translated { utterance: current.utterance, committed, last, times }).await;
+        let Current { utterance, source, .. } = *current;
+        self.events.send(LaneEvent::Translated { utterance, source, committed, last, times }).await;
     }
 
     /// Speaks clauses, each while the one before is heard.
@@ -264,14 +259,14 @@ impl<K: Copy> Lane<K> {
             let spoken = self.stages.tts.submit(job, priority, self.stages.options.deadlines.tts())?.output().await?;
             if !spoken.output.samples.is_empty() {
                 let ends = clause.trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '।', '؟']);
-                self.enqueue(spoken, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
+                self.enqueue(clause, spoken, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
             }
         }
         Ok(())
     }
 
     /// Encodes a clause and hands it to the player.
-    async fn enqueue(&mut self, spoken: Done<Speech>, pause: Duration) -> Result<(), JobError> {
+    async fn enqueue(&mut self, clause: &str, spoken: Done<Speech>, pause: Duration) -> Result<(), JobError> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let (start, mut encoder) = match current.speaking.take() {
             Some(encoder) => (None, encoder),
@@ -283,6 +278,7 @@ impl<K: Copy> Lane<K> {
             }
         };
         let Done { output: Speech { mut samples }, queued, ran } = spoken;
+        let audio = SampleRate::TTS.duration(samples.len());
         let silence = SampleRate::TTS.samples(pause);
         samples.resize(samples.len() + silence, 0.0);
         let began = Instant::now();
@@ -296,11 +292,14 @@ impl<K: Copy> Lane<K> {
         let encode = began.elapsed();
         metrics::histogram!("tongchuan_stage_seconds", "stage" => "encode").record(encode.as_secs_f64());
         current.speaking = Some(encoder);
+        let Current { utterance, source, .. } = *current;
+        self.events.send(LaneEvent::Spoken { utterance, source, text: clause.into(), audio, pause }).await;
         if let Some(stream) = start {
             let times = StageTimes { queue: millis(queued), tts: millis(ran), encode: millis(encode), ..StageTimes::default() };
-            let start = Play::Start { utterance: current.utterance, stream, times, speech_end: current.speech_end };
+            let start = Play::Start { utterance, stream, times, speech_end: current.speech_end };
             let _ = self.play_tx.send(start).await;
         }
+        let _ = self.play_tx.send(Play::Clause(clause.into(), audio)).await;
         for packet in packets {
             let _ = self.play_tx.send(Play::Packet(packet)).await;
         }
@@ -317,55 +316,4 @@ impl<K: Copy> Lane<K> {
         }
         let _ = self.play_tx.send(Play::End).await;
     }
-}
-
-/// Sends packets at the pace they are heard, [`LEAD`] ahead of it.
-async fn play<K: Copy>(mut play_rx: mpsc::Receiver<Play>, events: Arc<Outlet<K, LaneEvent>>, clock: Clock) {
-    // When the listener has heard everything that was sent.
-    let mut heard = tokio::time::Instant::now();
-    let mut open: Option<(UtteranceId, StreamId, u32)> = None;
-    // The last packet of a stream is marked, so each waits until it is known whether another follows.
-    let mut held: Option<Bytes> = None;
-    while let Some(item) = play_rx.recv().await {
-        match item {
-            Play::Start { utterance, stream, times, speech_end } => {
-                if let Some(speech_end) = speech_end {
-                    let lag = clock.now().since(speech_end);
-                    metrics::histogram!("tongchuan_first_audio_seconds").record(lag.as_secs_f64());
-                }
-                open = Some((utterance, stream, 0));
-                events.send(LaneEvent::SpeechStarted { utterance, stream, times }).await;
-            }
-            Play::Packet(packet) => {
-                if let (Some((_, stream, sequence)), Some(payload)) = (&mut open, held.replace(packet)) {
-                    send(&events, &mut heard, *stream, sequence, false, payload).await;
-                }
-            }
-            Play::End => {
-                if let Some((utterance, stream, mut sequence)) = open.take() {
-                    if let Some(payload) = held.take() {
-                        send(&events, &mut heard, stream, &mut sequence, true, payload).await;
-                    }
-                    events.send(LaneEvent::SpeechEnded { utterance, stream }).await;
-                }
-            }
-        }
-    }
-}
-
-async fn send<K: Copy>(
-    events: &Outlet<K, LaneEvent>,
-    heard: &mut tokio::time::Instant,
-    stream: StreamId,
-    sequence: &mut u32,
-    last: bool,
-    payload: Bytes,
-) {
-    let now = tokio::time::Instant::now();
-    *heard = (*heard).max(now);
-    tokio::time::sleep_until(*heard - LEAD.min(heard.duration_since(now))).await;
-    *heard += PACKET;
-    let packet = LaneEvent::Packet { stream, sequence: *sequence, first: *sequence == 0, last, payload };
-    *sequence += 1;
-    events.send(packet).await;
 }

@@ -1,28 +1,37 @@
 //! One speaker's words, stage by stage: frames in, captions and interpreted speech out.
 //!
 //! [`speaker`] turns a microphone into words, [`lane`] turns words into another language's speech; [`policy`] and [`segments`]
-//! are the pure decisions inside them. Rooms see only [`event`] and get their pipelines from [`Pipelines`].
+//! are the pure decisions inside them. The pipelines of one room share its [`acoustics`], so that [`echo`] can tell who really spoke.
+//! Rooms see only [`event`] and get their pipelines from [`Pipelines`].
 
+pub mod acoustics;
+pub mod echo;
 pub mod event;
 pub mod lane;
+mod player;
 pub mod policy;
 pub mod segments;
 pub mod speaker;
 pub mod stages;
 mod task;
 
-use std::sync::OnceLock;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, OnceLock, PoisonError, Weak},
+};
 
 use tokio::sync::mpsc;
 
 use self::{
+    acoustics::Room,
+    echo::Acoustics,
     event::{LaneEvent, SpeakerEvent},
     stages::Stages,
 };
 use crate::{
     inference::JobError,
     language::{Spoken, Voice},
-    router::event::{LaneHandle, LaneKey, PipelineFactory, SpeakerHandle, SpeakerKey},
+    router::event::{LaneHandle, LaneKey, PipelineFactory, RoomSerial, SpeakerHandle, SpeakerKey},
     time::Clock,
 };
 
@@ -38,17 +47,31 @@ const LANE_INPUTS: usize = 16;
 pub struct Pipelines {
     stages: OnceLock<Stages>,
     clock: Clock,
+    /// The sounds of each room; its pipelines hold them, this only finds them.
+    rooms: Mutex<HashMap<RoomSerial, Weak<Mutex<Acoustics>>>>,
 }
 
 impl Pipelines {
     /// Pipelines whose stages are still loading: nobody is let in before [`Pipelines::fill`].
     pub fn empty(clock: Clock) -> Self {
-        Self { stages: OnceLock::new(), clock }
+        Self { stages: OnceLock::new(), clock, rooms: Mutex::default() }
     }
 
     /// Gives the stages; a second call changes nothing.
     pub fn fill(&self, stages: Stages) {
         let _ = self.stages.set(stages);
+    }
+
+    /// The sounds of a room that has pipelines, or of a new one.
+    fn room(&self, serial: RoomSerial, stages: &Stages) -> Room {
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(room) = rooms.get(&serial).and_then(Room::upgrade) {
+            return room;
+        }
+        rooms.retain(|_, room| room.strong_count() > 0);
+        let room = Room::new(stages.options.echo.clone());
+        rooms.insert(serial, room.weak());
+        room
     }
 }
 
@@ -57,7 +80,9 @@ impl PipelineFactory for Pipelines {
         let (tx, input_rx) = mpsc::channel(SPEAKER_INPUTS);
         // Without stages or a decoder the handle leads nowhere: the room sees the pipeline gone and says so.
         let Some(stages) = self.stages.get() else { return SpeakerHandle { tx } };
-        if let Err(error) = speaker::start(stages.clone(), self.clock, speak, key, input_rx, events.clone()) {
+        let microphone = self.room(key.room, stages).microphone();
+        let options = speaker::SpeakerOptions { clock: self.clock, spoken: speak, microphone };
+        if let Err(error) = speaker::start(stages.clone(), options, key, input_rx, events.clone()) {
             tracing::error!(%error, "a speaker's pipeline could not be started");
             let error = JobError::failed("decode", error);
             let _ = events.try_send((key, SpeakerEvent::Failed { utterance: None, error }));
@@ -67,10 +92,12 @@ impl PipelineFactory for Pipelines {
 
     fn open_lane(&self, key: LaneKey, voice: Voice, events: mpsc::Sender<(LaneKey, LaneEvent)>) -> LaneHandle {
         let (tx, input_rx) = mpsc::channel(LANE_INPUTS);
-        let options = lane::LaneOptions { language: key.language, voice, clock: self.clock };
-        if let Some(stages) = self.stages.get() {
-            lane::open(stages.clone(), options, key, input_rx, events);
-        }
+        let Some(stages) = self.stages.get() else { return LaneHandle { tx } };
+        // Speech that cannot be compared is better than none.
+        let loudspeaker = self.room(key.speaker.room, stages).loudspeaker();
+        let loudspeaker = loudspeaker.inspect_err(|error| tracing::error!(%error, "echoes of a lane will not be known")).ok();
+        let options = lane::LaneOptions { language: key.language, voice, clock: self.clock, loudspeaker };
+        lane::open(stages.clone(), options, key, input_rx, events);
         LaneHandle { tx }
     }
 }

@@ -39,6 +39,10 @@ pub enum Output {
     Decode {
         /// To be named in the answer.
         request: u64,
+        /// Of which utterance it is the beginning, or all.
+        utterance: u64,
+        /// Position of its first sample.
+        at: u64,
         /// 16 kHz mono.
         samples: Arc<[f32]>,
     },
@@ -53,6 +57,8 @@ pub enum Output {
         utterance: u64,
         /// Position after its last word.
         speech_end: u64,
+        /// Position up to which was listened before it was certain that these are the words.
+        heard: u64,
         /// What was said.
         result: Result<Answer, JobError>,
     },
@@ -83,6 +89,8 @@ pub struct Policy {
 #[derive(Debug)]
 struct Growing {
     utterance: u64,
+    /// Position of its first sample.
+    at: u64,
     samples: Vec<f32>,
     /// Samples since the last speech, while there is a pause.
     silence: Option<usize>,
@@ -102,6 +110,7 @@ struct Guess {
 struct Waiting {
     utterance: u64,
     speech_end: u64,
+    heard: u64,
     request: u64,
     result: Option<Result<Answer, JobError>>,
 }
@@ -113,7 +122,7 @@ impl Policy {
             Event::Started { at } => {
                 let utterance = self.next_utterance;
                 self.next_utterance += 1;
-                self.growing = Some(Growing { utterance, samples: Vec::new(), silence: None, guess: None });
+                self.growing = Some(Growing { utterance, at, samples: Vec::new(), silence: None, guess: None });
                 self.outputs.push_back(Output::Started { utterance, at });
             }
             Event::Audio(samples) => self.on_audio(&samples),
@@ -160,7 +169,7 @@ impl Policy {
             let request = self.next_request;
             self.next_request += 1;
             growing.guess = Some(Guess { request, length, result: None });
-            self.outputs.push_back(Output::Decode { request, samples });
+            self.outputs.push_back(Output::Decode { request, utterance: growing.utterance, at: growing.at, samples });
         }
     }
 
@@ -176,8 +185,9 @@ impl Policy {
 
     fn on_ended(&mut self, ended: Utterance) {
         let Some(growing) = self.growing.take() else { return };
-        let Growing { utterance, guess, .. } = growing;
-        let Utterance { samples, speech_end, .. } = ended;
+        let Growing { utterance, guess, at, samples: listened, .. } = growing;
+        let heard = at + listened.len() as u64;
+        let Utterance { samples, speech_end, start, .. } = ended;
         let (right, wrong) = match guess {
             // A guess that survived until here heard all the speech, unless the utterance was cut before the end of it.
             Some(guess) if samples.len().saturating_sub(guess.length) <= MORE_SILENCE && guess.length <= samples.len() => {
@@ -196,21 +206,21 @@ impl Policy {
                 let request = self.next_request;
                 self.next_request += 1;
                 if self.waiting.len() < MAX_WAITING {
-                    self.outputs.push_back(Output::Decode { request, samples });
+                    self.outputs.push_back(Output::Decode { request, utterance, at: start, samples });
                     (request, None)
                 } else {
                     (request, Some(Err(JobError::Busy("asr"))))
                 }
             }
         };
-        self.waiting.push_back(Waiting { utterance, speech_end, request, result });
+        self.waiting.push_back(Waiting { utterance, speech_end, heard, request, result });
         self.commit();
     }
 
     fn commit(&mut self) {
         while self.waiting.front().is_some_and(|w| w.result.is_some()) {
-            if let Some(Waiting { utterance, speech_end, result: Some(result), .. }) = self.waiting.pop_front() {
-                self.outputs.push_back(Output::Committed { utterance, speech_end, result });
+            if let Some(Waiting { utterance, speech_end, heard, result: Some(result), .. }) = self.waiting.pop_front() {
+                self.outputs.push_back(Output::Committed { utterance, speech_end, heard, result });
             }
         }
     }
@@ -260,7 +270,7 @@ mod tests {
         let decodes: Vec<_> = outputs
             .iter()
             .filter_map(|o| match o {
-                Output::Decode { request, samples } => Some((*request, samples.len())),
+                Output::Decode { request, samples, .. } => Some((*request, samples.len())),
                 _ => None,
             })
             .collect();

@@ -5,7 +5,9 @@
 //! loop. Started by [`super::Pipelines`], told things by the room and by the session's socket.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +15,8 @@ use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    acoustics::Microphone,
+    echo::Verdict,
     event::{SpeakerEvent, SpeakerInput, StageTimes, UplinkPacket},
     policy::{Answer, Output, Policy},
     stages::Stages,
@@ -48,6 +52,20 @@ const SILENCE_STEP: Duration = Duration::from_millis(32);
 /// A direction that is not ready by then was needed long ago.
 const PREPARE_LIMIT: Duration = Duration::from_secs(60);
 
+/// Silence between two parts of an utterance whose middle was an echo: the recogniser hears that they are apart.
+const CUT_PAUSE: Duration = Duration::from_millis(200);
+
+/// How to listen.
+#[derive(Debug)]
+pub struct SpeakerOptions {
+    /// The process's clock.
+    pub clock: Clock,
+    /// The language that is spoken.
+    pub spoken: Spoken,
+    /// This microphone among the sounds of its room.
+    pub microphone: Microphone,
+}
+
 /// Starts a speaker's task. It finishes what was said after [`SpeakerInput::Finish`], and ends at once when `input_rx`'s senders
 /// are gone.
 ///
@@ -55,8 +73,7 @@ const PREPARE_LIMIT: Duration = Duration::from_secs(60);
 /// When no Opus decoder can be made.
 pub fn start<K>(
     stages: Stages,
-    clock: Clock,
-    spoken: Spoken,
+    options: SpeakerOptions,
     key: K,
     input_rx: mpsc::Receiver<SpeakerInput>,
     events_tx: mpsc::Sender<(K, SpeakerEvent)>,
@@ -64,6 +81,7 @@ pub fn start<K>(
 where
     K: Copy + Send + Sync + 'static,
 {
+    let SpeakerOptions { clock, spoken, microphone } = options;
     let segmenter = Segmenter::new(&stages.options.segmenter);
     let speaker = Speaker {
         stages,
@@ -80,6 +98,9 @@ where
         vad_state: VadState::default(),
         segmenter,
         policy: Policy::default(),
+        microphone,
+        judged: 0,
+        asked: BTreeMap::new(),
         asr: FuturesUnordered::new(),
         cancels: HashMap::new(),
         tally: StageTimes::default(),
@@ -115,6 +136,11 @@ struct Speaker<K> {
     vad_state: VadState,
     segmenter: Segmenter,
     policy: Policy,
+    microphone: Microphone,
+    /// Samples that the segmenter has seen.
+    judged: u64,
+    /// What the recogniser was asked about, by utterance: the latest request's range of samples.
+    asked: BTreeMap<u64, Range<u64>>,
     asr: FuturesUnordered<BoxFuture<'static, AsrAnswer>>,
     /// Dropping a request's sender abandons it.
     cancels: HashMap<u64, tokio::sync::oneshot::Sender<()>>,
@@ -260,6 +286,8 @@ impl<K: Copy> Speaker<K> {
     }
 
     async fn on_judged(&mut self, (samples, answer): VadAnswer) {
+        self.judged += samples.len() as u64;
+        self.microphone.hear(&samples, self.when(self.judged));
         match answer {
             Ok(Done { output, queued, ran }) => {
                 self.vad_state = output.state;
@@ -303,20 +331,33 @@ impl<K: Copy> Speaker<K> {
                 Output::Started { utterance, at } => {
                     self.tally = StageTimes::default();
                     self.decoding = Duration::ZERO;
+                    self.microphone.began(utterance, at);
                     self.outlet.send(SpeakerEvent::UtteranceStarted { utterance, at: self.when(at) }).await;
                 }
-                Output::Decode { request, samples } => self.decode(request, samples),
+                Output::Decode { request, utterance, at, samples } => {
+                    let range = at..at + samples.len() as u64;
+                    self.asked.insert(utterance, range.clone());
+                    match self.microphone.judge(utterance, range) {
+                        Verdict::Real => self.decode(request, samples),
+                        Verdict::Partly(parts) => self.decode(request, cut(&samples, &parts)),
+                        // Nobody is asked what a loudspeaker said: the utterance has no words.
+                        Verdict::Echo(_) => self.policy.on_decoded(request, Ok(self.nothing())),
+                    }
+                }
                 Output::Abandon { request } => drop(self.cancels.remove(&request)),
-                Output::Committed { utterance, speech_end, result } => self.on_committed(utterance, speech_end, result).await,
+                Output::Committed { utterance, speech_end, heard, result } => {
+                    self.on_committed(utterance, speech_end, heard, result).await;
+                }
             }
         }
     }
 
-    async fn on_committed(&mut self, utterance: u64, speech_end: u64, result: Result<Answer, JobError>) {
+    async fn on_committed(&mut self, utterance: u64, speech_end: u64, heard: u64, result: Result<Answer, JobError>) {
         let speech_end = self.when(speech_end);
         let event = match result {
             Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
             Ok(Answer { hypothesis, queued, ran }) => {
+                let hypothesis = self.unless_echo(utterance, hypothesis);
                 let after = self.clock.now().since(speech_end);
                 metrics::histogram!("tongchuan_endpoint_seconds").record(after.as_secs_f64());
                 if !hypothesis.text.is_blank() {
@@ -336,6 +377,7 @@ impl<K: Copy> Speaker<K> {
                             committed,
                             pending,
                             speech_end: Some(speech_end),
+                            heard: Some(self.when(heard)),
                             times,
                         })
                         .await;
@@ -346,7 +388,23 @@ impl<K: Copy> Speaker<K> {
         self.outlet.send(event).await;
     }
 
-    fn decode(&mut self, request: u64, samples: std::sync::Arc<[f32]>) {
+    /// What was recognised; nothing if it turned out to be an echo. The other microphones' sound that was still on its way when the
+    /// recogniser was asked has come by now.
+    fn unless_echo(&mut self, utterance: u64, hypothesis: Hypothesis) -> Hypothesis {
+        let range = self.asked.remove(&utterance);
+        self.asked.retain(|other, _| *other > utterance);
+        let real = range.is_none_or(|range| self.microphone.settle(utterance, range, &hypothesis.text));
+        if real { hypothesis } else { self.nothing().hypothesis }
+    }
+
+    /// The answer for an utterance without words.
+    fn nothing(&self) -> Answer {
+        let language = self.spoken.fixed().or(self.candidates.first().copied()).unwrap_or(Language::EN);
+        let hypothesis = Hypothesis { text: String::new().into(), language, tokens: Vec::new(), no_speech: 1.0 };
+        Answer { hypothesis, queued: 0, ran: 0 }
+    }
+
+    fn decode(&mut self, request: u64, samples: Arc<[f32]>) {
         let job = AsrJob {
             samples,
             language: self.spoken,
@@ -379,4 +437,16 @@ impl<K: Copy> Speaker<K> {
         let ago = self.received.saturating_sub(position);
         self.received_at - SampleRate::ASR.duration(usize::try_from(ago).unwrap_or(usize::MAX))
     }
+}
+
+/// The `parts` of `samples`, with a pause between them.
+fn cut(samples: &[f32], parts: &[Range<usize>]) -> Arc<[f32]> {
+    let mut kept = Vec::with_capacity(samples.len());
+    for part in parts {
+        if !kept.is_empty() {
+            kept.resize(kept.len() + SampleRate::ASR.samples(CUT_PAUSE), 0.0);
+        }
+        kept.extend_from_slice(samples.get(part.clone()).unwrap_or_default());
+    }
+    kept.into()
 }

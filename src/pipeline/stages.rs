@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::echo::EchoOptions;
 use crate::{
     asr::{AsrJob, Hypothesis},
     audio::opus::EncoderOptions,
@@ -38,6 +39,8 @@ pub struct PipelineOptions {
     pub encoder: EncoderOptions,
     /// How long each stage may take.
     pub deadlines: Deadlines,
+    /// How to tell an echo.
+    pub echo: EchoOptions,
 }
 
 /// How long each stage may take for one job, waiting included, before the session is told that it failed.

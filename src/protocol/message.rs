@@ -118,7 +118,7 @@ pub struct Say {
     /// The language it is written in.
     pub lang: Language,
     /// What to say; not blank.
-    #[schemars(length(min = 1, max = 500))]
+    #[schemars(with = "String", length(min = 1, max = 500))]
     pub text: Redacted,
 }
 

@@ -52,12 +52,14 @@ pub struct SessionTask {
 
 impl SessionTask {
     /// Runs the session to its end. Errors of the connection end it; they are nobody else's.
-    pub async fn run<R, W, E>(self, mut stream: R, mut sink: W)
+    pub async fn run<R, W, E>(self, stream: R, mut sink: W)
     where
         R: Stream<Item = Result<Incoming, E>> + Unpin,
         W: Sink<Outgoing> + Unpin,
     {
         let _open = OpenSession::new(self.id);
+        // It is asked once more after its end, at the close.
+        let mut stream = stream.fuse();
         let state = SessionState::new(self.options, self.clock.now());
         let mut running = Running { task: &self, state, member: None, over: false, told_shutdown: false };
         let reason = running.run(&mut stream, &mut sink).await;

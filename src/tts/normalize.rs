@@ -6,10 +6,10 @@
 
 mod clean;
 mod en;
-mod en_number;
+pub(crate) mod en_number;
 mod other;
 mod zh;
-mod zh_number;
+pub(crate) mod zh_number;
 
 use std::borrow::Cow;
 

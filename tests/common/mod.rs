@@ -15,7 +15,7 @@ use tongchuan::{
     ids::{RoomCode, SessionId, StreamId},
     inference::JobError,
     language::{Language, Spoken, Voice},
-    pipeline::event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, StageTimes},
+    pipeline::event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, StageTimes, Stretch},
     privacy::Secret,
     protocol::{
         ClientMessage, ErrorCode, Frame, SUBPROTOCOL, ServerMessage,
@@ -81,6 +81,7 @@ async fn speaker(
                             committed: text.into(),
                             pending: "".into(),
                             speech_end: None,
+                            heard: None,
                             times: StageTimes::default(),
                         });
                     }
@@ -135,7 +136,13 @@ async fn lane(key: LaneKey, delay: Duration, mut rx: mpsc::Receiver<LaneInput>, 
         } else {
             let payload = Bytes::from(translated.clone());
             vec![
-                LaneEvent::Translated { utterance, committed: translated.into(), last: true, times: StageTimes::default() },
+                LaneEvent::Translated {
+                    utterance,
+                    source: Stretch::default(),
+                    committed: translated.into(),
+                    last: true,
+                    times: StageTimes::default(),
+                },
                 LaneEvent::SpeechStarted { utterance, stream, times: StageTimes::default() },
                 LaneEvent::Packet { stream, sequence: 0, first: true, last: true, payload },
                 LaneEvent::SpeechEnded { utterance, stream },

@@ -63,7 +63,7 @@ impl RoomState {
         let who = key.participant;
         match event {
             SpeakerEvent::UtteranceStarted { utterance, .. } => self.on_utterance_started(who, utterance),
-            SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, times } => {
+            SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, times, .. } => {
                 if let Some(utterance) = self.open_utterance(who, utterance) {
                     self.on_recognised(utterance, language, Words { committed, pending, speech_end, times });
                 }
@@ -250,9 +250,11 @@ impl RoomState {
             return;
         }
         match event {
-            LaneEvent::Translated { utterance, committed, last, times } => {
+            LaneEvent::Translated { utterance, committed, last, times, .. } => {
                 self.on_translated(key, utterance, committed, last, times);
             }
+            // The listeners hear it; nobody is shown it yet.
+            LaneEvent::Spoken { .. } => {}
             LaneEvent::SpeechStarted { utterance, stream, times } => self.on_speech_started(key, utterance, stream, times),
             LaneEvent::Packet { stream, sequence, first, last, payload } => {
                 let Some(live) = self.lanes.get(&key).and_then(|l| l.streams.get(&stream.0)) else { return };

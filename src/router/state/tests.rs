@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     ids::StreamId,
     inference::JobError,
-    pipeline::event::{LaneEvent, SpeakerEvent, StageTimes},
+    pipeline::event::{LaneEvent, SpeakerEvent, StageTimes, Stretch},
     protocol::{
         ErrorCode,
         message::{Caption, CaptionKind, LeaveReason, Say},
@@ -76,7 +76,15 @@ impl Scene {
         let (committed, pending) = (committed.into(), "".into());
         self.speaker(
             who,
-            SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end: None, times: StageTimes::default() },
+            SpeakerEvent::Recognised {
+                utterance,
+                language,
+                committed,
+                pending,
+                speech_end: None,
+                heard: None,
+                times: StageTimes::default(),
+            },
         )
     }
 
@@ -152,8 +160,16 @@ fn a_sentence_goes_to_both_as_caption_and_to_the_listener_as_sound() {
     assert!(matches!(outputs.first(), Some(Output::Lane(key, LaneInput::Text { last: true, .. })) if *key == lane));
     assert!(captions(&outputs).iter().all(|(_, c)| c.last));
 
-    let outputs = scene
-        .lane(lane, LaneEvent::Translated { utterance: id, committed: "a".into(), last: true, times: StageTimes::default() });
+    let outputs = scene.lane(
+        lane,
+        LaneEvent::Translated {
+            utterance: id,
+            source: Stretch::default(),
+            committed: "a".into(),
+            last: true,
+            times: StageTimes::default(),
+        },
+    );
     let seen: Vec<_> = captions(&outputs).iter().map(|(to, c)| (*to, c.kind, c.lang)).collect();
     assert_eq!(seen, [(merchant, CaptionKind::Translation, EN), (buyer, CaptionKind::Translation, EN)]);
     assert_eq!(audience(&scene.speaks(lane, id, 0)), [buyer]);
@@ -224,7 +240,16 @@ fn a_lane_without_listeners_finishes_and_opens_anew() {
     scene.tell(Input::Language(buyer, change(EN)));
     let (_, again) = scene.utters(merchant, 1, ZH);
     assert_ne!(again, lanes, "a closing lane takes nothing new");
-    scene.lane(lanes[0], LaneEvent::Translated { utterance: id, committed: "".into(), last: true, times: StageTimes::default() });
+    scene.lane(
+        lanes[0],
+        LaneEvent::Translated {
+            utterance: id,
+            source: Stretch::default(),
+            committed: "".into(),
+            last: true,
+            times: StageTimes::default(),
+        },
+    );
     assert_eq!(scene.lane(lanes[0], LaneEvent::Finished), [Output::DropLane(lanes[0])]);
 }
 
@@ -341,6 +366,7 @@ fn a_language_that_is_detected_stays_once_words_are_committed() {
         committed: committed.into(),
         pending: pending.into(),
         speech_end: None,
+        heard: None,
         times: StageTimes::default(),
     };
     assert!(lanes_fed(&scene.speaker(buyer, recognised(ZH, "", "guess"))).is_empty(), "a guess opens no lane");
@@ -482,6 +508,7 @@ fn play(seed: u64, steps: usize) -> Promises {
                     committed: text.into(),
                     pending: "x".into(),
                     speech_end: None,
+                    heard: None,
                     times: StageTimes::default(),
                 };
                 Input::Speaker(key, recognised)
@@ -505,7 +532,13 @@ fn play(seed: u64, steps: usize) -> Promises {
                 match (roll, speaking.get(&lane).copied()) {
                     (10, _) => Input::Lane(
                         lane,
-                        LaneEvent::Translated { utterance, committed: "t".into(), last: true, times: StageTimes::default() },
+                        LaneEvent::Translated {
+                            utterance,
+                            source: Stretch::default(),
+                            committed: "t".into(),
+                            last: true,
+                            times: StageTimes::default(),
+                        },
                     ),
                     (11, None) => {
                         let stream = StreamId(next_stream);

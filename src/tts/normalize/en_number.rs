@@ -25,12 +25,12 @@ const SMALL: [&str; 20] = [
 const TENS: [&str; 10] = ["", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
 /// Digit by digit: phone numbers, codes.
-pub(super) fn digits(text: &str) -> String {
+pub(crate) fn digits(text: &str) -> String {
     text.chars().filter_map(|c| c.to_digit(10)).filter_map(|d| SMALL.get(d as usize).copied()).collect::<Vec<_>>().join(" ")
 }
 
 /// A cardinal without "and", American style: `1234` is one thousand two hundred thirty-four.
-pub(super) fn integer(n: u64) -> String {
+pub(crate) fn integer(n: u64) -> String {
     let word = |table: &[&'static str], n: u64| usize::try_from(n).ok().and_then(|i| table.get(i).copied()).unwrap_or("");
     match n {
         0..=19 => word(&SMALL, n).to_owned(),
@@ -54,7 +54,7 @@ fn compound(n: u64, size: u64, name: &str) -> String {
 }
 
 /// An amount: sign, thousands separators and decimals allowed. Longer than 15 digits is read digit by digit.
-pub(super) fn number(text: &str) -> String {
+pub(crate) fn number(text: &str) -> String {
     let (sign, text) = match text.strip_prefix(['-', '+']) {
         Some(rest) => (if text.starts_with('-') { "minus " } else { "plus " }, rest),
         None => ("", text),
@@ -70,7 +70,7 @@ pub(super) fn number(text: &str) -> String {
 }
 
 /// An ordinal: `21` is twenty-first.
-pub(super) fn ordinal(n: u64) -> String {
+pub(crate) fn ordinal(n: u64) -> String {
     let cardinal = integer(n);
     let cut = cardinal.rfind([' ', '-']).map_or(0, |at| at + 1);
     let (head, last) = cardinal.split_at(cut);
@@ -89,7 +89,7 @@ pub(super) fn ordinal(n: u64) -> String {
 }
 
 /// A year, in pairs: `1998` is nineteen ninety-eight, `2005` two thousand five, `2024` twenty twenty-four.
-pub(super) fn year(n: u64) -> String {
+pub(crate) fn year(n: u64) -> String {
     let (century, rest) = (n / 100, n % 100);
     match (century, rest) {
         (20, 0..=9) | (10, 0..=9) => integer(n),
@@ -100,7 +100,7 @@ pub(super) fn year(n: u64) -> String {
 }
 
 /// The plural of the last word: `ninety` is nineties.
-pub(super) fn plural(words: &str) -> String {
+pub(crate) fn plural(words: &str) -> String {
     match words.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None if words.ends_with(['x', 's']) => format!("{words}es"),

@@ -3,12 +3,12 @@
 const DIGITS: [char; 10] = ['零', '一', '二', '三', '四', '五', '六', '七', '八', '九'];
 
 /// Digit by digit, as phone numbers, codes and years are read: `2024` is 二零二四. Characters that are no digits are skipped.
-pub(super) fn digits(text: &str) -> String {
+pub(crate) fn digits(text: &str) -> String {
     text.chars().filter_map(|c| c.to_digit(10)).filter_map(|d| DIGITS.get(d as usize)).collect()
 }
 
 /// An amount: sign, thousands separators and decimals allowed (`-1,234.50`). Longer than 16 digits is read digit by digit.
-pub(super) fn number(text: &str) -> String {
+pub(crate) fn number(text: &str) -> String {
     let (sign, text) = match text.strip_prefix(['-', '+']) {
         Some(rest) => (if text.starts_with('-') { "负" } else { "正" }, rest),
         None => ("", text),
@@ -30,12 +30,12 @@ pub(super) fn number(text: &str) -> String {
 }
 
 /// 两 instead of 二 where an amount of exactly two is counted (两个, 两万); every other number is left as it is.
-pub(super) fn counted(number: String) -> String {
+pub(crate) fn counted(number: String) -> String {
     if number == "二" { "两".to_owned() } else { number }
 }
 
 /// A cardinal: grouped by 万 and 亿, 零 for skipped places, 两 before 千, 万, 亿 and a leading 百, 十 for a leading 一十.
-pub(super) fn integer(n: u64) -> String {
+pub(crate) fn integer(n: u64) -> String {
     if n == 0 {
         return "零".to_owned();
     }

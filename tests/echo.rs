@@ -1,0 +1,381 @@
+//! Two phones at one stall with recorded speech: each microphone hears its owner, the other person and both loudspeakers.
+//!
+//! First all recordings through the pure judgement, at every loudness and delay; then the pipelines with the real detector and
+//! recogniser in real time, where what is played comes back into both microphones. No echo is interpreted, nothing real is lost.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
+};
+use tongchuan::{
+    audio::{
+        file, level,
+        opus::{Decoder, Encoder, EncoderOptions},
+    },
+    config::Config,
+    dialogue::{self, Line},
+    engines::Engines,
+    ids::{ParticipantId, UtteranceId},
+    inference::worker::{WorkerOptions, spawn_task},
+    language::{Language, Spoken, Voice},
+    mt::{MtJob, Translation},
+    pipeline::{
+        Pipelines,
+        echo::{Acoustics, EchoOptions, Kind, SourceId, Verdict},
+        event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, UplinkPacket},
+        stages::Stages,
+    },
+    protocol::message::Role,
+    router::{LaneHandle, LaneKey, PipelineFactory as _, RoomSerial, SpeakerHandle, SpeakerKey},
+    score::cer,
+    time::{Clock, Millis, SampleRate},
+    tts::{Speech, TtsJob},
+};
+
+/// Samples of 20 ms at 16 kHz.
+const FRAME: usize = 320;
+
+fn lines() -> Vec<Line> {
+    let lines = dialogue::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/trade")).expect("the dialogue");
+    assert_eq!(lines.len(), 40);
+    lines
+}
+
+/// A recording without the silence around it.
+fn words(line: &Line) -> Vec<f32> {
+    let samples = dialogue::recording(line).expect("a recording");
+    let loud = |frame: &[f32]| level::dbfs(level::rms(frame)) > -50.0;
+    let first = samples.chunks(FRAME).position(loud).unwrap_or(0);
+    let last = samples.chunks(FRAME).rposition(loud).unwrap_or(0);
+    samples[first * FRAME..((last + 1) * FRAME).min(samples.len())].to_vec()
+}
+
+fn add(to: &mut Vec<f32>, at_ms: usize, what: &[f32], db: f32) {
+    let at = at_ms * 16;
+    to.resize(to.len().max(at + what.len()), 0.0);
+    for (t, w) in to[at..].iter_mut().zip(what) {
+        *t += w * level::factor(db);
+    }
+}
+
+/// The same sound after a room: a few late copies of it, each fainter.
+fn in_a_room(samples: &[f32]) -> Vec<f32> {
+    let mut out = samples.to_vec();
+    for (delay_ms, db) in [(11, -6.0), (23, -8.0), (47, -12.0), (89, -17.0), (151, -23.0)] {
+        add(&mut out, delay_ms, samples, db);
+    }
+    out
+}
+
+/// After an encoder and a decoder, as every sound of a client is.
+fn through_opus(samples: &[f32]) -> Vec<f32> {
+    let mut encoder = Encoder::new(&EncoderOptions { rate: SampleRate::ASR, ..EncoderOptions::default() }).unwrap();
+    let (mut decoder, mut out) = (Decoder::new().unwrap(), Vec::new());
+    encoder.push(samples, |packet| decoder.decode(packet, &mut out).unwrap());
+    out
+}
+
+/// A little noise, different for each seed.
+fn hiss(seed: u32, samples: &mut [f32]) {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    for sample in samples {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        *sample += (state as f32 / u32::MAX as f32 - 0.5) * 0.002;
+    }
+}
+
+/// A room with two microphones and a loudspeaker that have heard all this from time 0 on.
+fn room(sounds: [Vec<f32>; 2], played: &[f32], at_ms: usize) -> (Acoustics, [SourceId; 2]) {
+    let mut acoustics = Acoustics::new(EchoOptions::default());
+    let mics = [acoustics.add(Kind::Microphone), acoustics.add(Kind::Microphone)];
+    let speaker = acoustics.add(Kind::Playback);
+    let length = sounds.iter().map(Vec::len).max().unwrap_or(0) + 8_000;
+    for ((seed, mic), mut sound) in (1..).zip(mics).zip(sounds) {
+        sound.resize(length, 0.0);
+        hiss(seed, &mut sound);
+        for (n, piece) in through_opus(&sound).chunks(512).enumerate() {
+            acoustics.hear(mic, piece, Millis((n as u64 + 1) * 32));
+        }
+    }
+    for (n, piece) in through_opus(played).chunks(FRAME).enumerate() {
+        acoustics.hear(speaker, piece, Millis(at_ms as u64 + (n as u64 + 1) * 20));
+    }
+    (acoustics, mics)
+}
+
+/// As the segmenter delimits it: a pre-roll before, a tail after.
+fn delimited(begin_ms: usize, samples: usize) -> std::ops::Range<u64> {
+    ((begin_ms - 256) * 16) as u64..(begin_ms * 16 + samples + 2560) as u64
+}
+
+#[test]
+fn no_recording_that_is_played_or_said_by_the_other_counts_and_none_that_is_real_is_lost() {
+    let lines = lines();
+    for (n, line) in lines.iter().enumerate() {
+        let said = words(line);
+        let far = in_a_room(&said);
+        let delay = 30 + (n * 97) % 271;
+        for db in [-10.0, -20.0] {
+            let mut sounds = [Vec::new(), Vec::new()];
+            add(&mut sounds[0], 1000 + delay, &far, db);
+            let (mut acoustics, mics) = room(sounds, &said, 1000);
+            let range = delimited(1000 + delay, said.len());
+            acoustics.began(mics[0], 0, range.start);
+            let verdict = acoustics.judge(mics[0], 0, range);
+            assert_eq!(verdict, Verdict::Echo(Kind::Playback), "{} played, {db} dB, {delay} ms", line.id);
+        }
+        for db in [-6.0, -12.0, -18.0] {
+            let mut sounds = [Vec::new(), Vec::new()];
+            add(&mut sounds[0], 1000, &said, 0.0);
+            add(&mut sounds[1], 1000 + delay, &far, db);
+            // Something unlike it was played just before.
+            let other = words(&lines[(n + 7) % lines.len()]);
+            let (mut acoustics, mics) = room(sounds, &other, 400);
+            let (near, overheard) = (delimited(1000, said.len()), delimited(1000 + delay, said.len()));
+            acoustics.began(mics[0], 0, near.start);
+            acoustics.began(mics[1], 0, overheard.start);
+            let verdict = acoustics.judge(mics[1], 0, overheard);
+            assert_eq!(verdict, Verdict::Echo(Kind::Microphone), "{} overheard, {db} dB, {delay} ms", line.id);
+            assert_eq!(acoustics.judge(mics[0], 0, near), Verdict::Real, "{} said, {db} dB, {delay} ms", line.id);
+        }
+        // Both speak at once, each into the other's microphone too.
+        let other = words(&lines[(n + 3) % lines.len()]);
+        let mut sounds = [Vec::new(), Vec::new()];
+        add(&mut sounds[0], 1000, &said, 0.0);
+        add(&mut sounds[1], 1000 + delay, &far, -12.0);
+        add(&mut sounds[1], 1300, &other, 0.0);
+        add(&mut sounds[0], 1300 + delay, &in_a_room(&other), -12.0);
+        let (mut acoustics, mics) = room(sounds, &[], 0);
+        for (mic, begin, length) in [(0, 1000, said.len()), (1, 1000 + delay, other.len() + 16 * (300 - delay.min(300)))] {
+            let range = delimited(begin, length);
+            acoustics.began(mics[mic], 0, range.start);
+            let verdict = acoustics.judge(mics[mic], 0, range);
+            assert!(!matches!(verdict, Verdict::Echo(_)), "{} and another at once, microphone {mic}: {verdict:?}", line.id);
+        }
+    }
+}
+
+/// What comes back into a microphone.
+#[derive(Debug, Clone, Copy)]
+struct Mixing {
+    /// From the room's loudspeakers, in dB.
+    playback: f32,
+    /// From the other person, in dB.
+    partner: f32,
+    delay: Duration,
+}
+
+/// Where all sound of the stall is added up: what reaches each microphone, by sample since the beginning.
+struct Table {
+    began: Instant,
+    mics: [Vec<f32>; 2],
+}
+
+impl Table {
+    fn now_ms(&self) -> usize {
+        usize::try_from(self.began.elapsed().as_millis()).unwrap()
+    }
+}
+
+/// A merchant (0, Chinese) and a buyer (1, English) with pipelines, wired as a room does it.
+struct Stall {
+    table: Table,
+    mixing: Mixing,
+    speakers: [SpeakerHandle; 2],
+    speaker_rx: mpsc::Receiver<(SpeakerKey, SpeakerEvent)>,
+    lanes: [LaneHandle; 2],
+    lane_rx: mpsc::Receiver<(LaneKey, LaneEvent)>,
+    /// For what each lane plays: its decoder and until when it plays, in ms.
+    ears: [(Decoder, usize); 2],
+    encoders: [Encoder; 2],
+    sequence: u32,
+    /// What was recognised at each microphone.
+    heard: [Vec<String>; 2],
+    streams: usize,
+}
+
+const LANGUAGES: [Language; 2] = [Language::ZH, Language::EN];
+
+fn number(participant: ParticipantId) -> usize {
+    usize::from(participant == ParticipantId(2))
+}
+
+impl Stall {
+    fn new(stages: Stages, room: u64, mixing: Mixing) -> Self {
+        let pipelines = Pipelines::empty(Clock::start());
+        pipelines.fill(stages);
+        let (speaker_tx, speaker_rx) = mpsc::channel(64);
+        let (lane_tx, lane_rx) = mpsc::channel(64);
+        let key = |n: u32| SpeakerKey { room: RoomSerial(room), participant: ParticipantId(n + 1) };
+        let speakers = [0, 1].map(|n| pipelines.start_speaker(key(n), Spoken::Fixed(LANGUAGES[n as usize]), speaker_tx.clone()));
+        let lanes = [0, 1].map(|n| {
+            let key = LaneKey { speaker: key(n), language: LANGUAGES[1 - n as usize], generation: n };
+            pipelines.open_lane(key, Voice::Female, lane_tx.clone())
+        });
+        let encoder = || Encoder::new(&EncoderOptions { rate: SampleRate::ASR, ..EncoderOptions::default() }).unwrap();
+        Self {
+            table: Table { began: Instant::now(), mics: [Vec::new(), Vec::new()] },
+            mixing,
+            speakers,
+            speaker_rx,
+            lanes,
+            lane_rx,
+            ears: [0, 1].map(|_| (Decoder::new().unwrap(), 0)),
+            encoders: [encoder(), encoder()],
+            sequence: 0,
+            heard: [Vec::new(), Vec::new()],
+            streams: 0,
+        }
+    }
+
+    /// Says a recording into one microphone and, fainter and later, into the other.
+    fn say(&mut self, who: usize, samples: &[f32]) {
+        let now = self.table.now_ms() + 100;
+        let later = now + usize::try_from(self.mixing.delay.as_millis()).unwrap();
+        add(&mut self.table.mics[who], now, samples, 0.0);
+        add(&mut self.table.mics[1 - who], later, &in_a_room(samples), self.mixing.partner);
+    }
+
+    /// Runs until `quiet` passed after everything was said, recognised and played.
+    async fn run(&mut self, quiet: Duration) {
+        let mut still_since = Instant::now();
+        loop {
+            let at = self.table.began + Duration::from_millis(20) * self.sequence;
+            tokio::select! {
+                () = sleep_until(at) => self.send().await,
+                Some((key, event)) = self.speaker_rx.recv() => self.on_words(number(key.participant), event).await,
+                Some((key, event)) = self.lane_rx.recv() => self.on_speech(number(key.speaker.participant), event),
+            }
+            let now = self.table.now_ms();
+            let sounding =
+                self.table.mics.iter().any(|mic| mic.len() / 16 > now) || self.ears.iter().any(|(_, until)| *until > now);
+            if sounding || self.streams > 0 {
+                still_since = Instant::now();
+            } else if still_since.elapsed() > quiet {
+                return;
+            }
+        }
+    }
+
+    /// The next 20 ms of both microphones.
+    async fn send(&mut self) {
+        let from = self.sequence as usize * FRAME;
+        for who in 0..2 {
+            let mic = &self.table.mics[who];
+            let mut samples: Vec<f32> = (from..from + FRAME).map(|i| mic.get(i).copied().unwrap_or(0.0)).collect();
+            hiss(self.sequence * 2 + who as u32 + 1, &mut samples);
+            let mut packet = Bytes::new();
+            self.encoders[who].push(&samples, |p| packet = Bytes::copy_from_slice(p));
+            let (sequence, timestamp) = (self.sequence, self.sequence.wrapping_mul(960));
+            let packet = UplinkPacket { sequence, timestamp, first: false, last: false, silence: false, payload: packet };
+            self.speakers[who].tx.send(SpeakerInput::Packet(packet)).await.expect("the speaker's pipeline lives");
+        }
+        self.sequence += 1;
+    }
+
+    async fn on_words(&mut self, who: usize, event: SpeakerEvent) {
+        match event {
+            SpeakerEvent::Recognised { utterance, language, committed, .. } => {
+                self.heard[who].push(committed.expose().to_owned());
+                let utterance = UtteranceId(utterance * 2 + who as u64);
+                let text = LaneInput::Text { utterance, from: language, text: committed, last: true, speech_end: None };
+                self.lanes[who].tx.send(text).await.expect("the lane lives");
+                self.streams += 1;
+            }
+            SpeakerEvent::Failed { error, .. } => panic!("{error}"),
+            _ => {}
+        }
+    }
+
+    /// What a lane speaks is played by the listener's phone and heard by both microphones.
+    fn on_speech(&mut self, lane: usize, event: LaneEvent) {
+        match event {
+            LaneEvent::Packet { payload, .. } => {
+                let mut samples = Vec::new();
+                self.ears[lane].0.decode(&payload, &mut samples).unwrap();
+                // A jitter buffer of 120 ms.
+                let at = self.ears[lane].1.max(self.table.now_ms() + 120);
+                self.ears[lane].1 = at + 20;
+                let back = at + usize::try_from(self.mixing.delay.as_millis()).unwrap();
+                add(&mut self.table.mics[1 - lane], back, &samples, self.mixing.playback);
+                add(&mut self.table.mics[lane], back + 40, &samples, self.mixing.playback);
+            }
+            LaneEvent::SpeechEnded { .. } => self.streams -= 1,
+            LaneEvent::Failed { error, .. } => panic!("{error}"),
+            _ => {}
+        }
+    }
+}
+
+/// The real detector and recogniser; the translator says next to nothing and the voice speaks recordings of the right language.
+async fn stages(echo: bool) -> Stages {
+    let mut config = Config::default();
+    config.echo.enabled = echo;
+    let engines = Engines::open(&config).expect("the models are installed (make models)");
+    let (vad, asr) = (engines.vad().await.expect("the detector"), engines.asr().await.expect("the recogniser"));
+    let worker = |name| WorkerOptions { name, queue: 16, threads: 1, gate: None };
+    let mt = spawn_task(worker("mt"), |job: MtJob, _| async move {
+        let text = if job.text.is_blank() { "" } else { "OK" };
+        Ok(Translation { text: text.into(), tokens: 1, tries: 1 })
+    });
+    let voices: Vec<(Language, PathBuf)> =
+        lines().into_iter().filter(|l| ["d38", "d39"].contains(&l.id.as_str())).map(|l| (language(&l), l.audio)).collect();
+    let tts = spawn_task(worker("tts"), move |job: TtsJob, _| {
+        let audio = voices.iter().find(|(language, _)| *language == job.language).map(|(_, audio)| audio.clone());
+        async move { Ok(Speech { samples: file::read(&audio.expect("zh or en"), SampleRate::TTS).expect("a recording") }) }
+    });
+    Stages { vad, asr, mt, tts, options: Arc::new(config.pipeline()) }
+}
+
+fn language(line: &Line) -> Language {
+    if line.speaker == Role::Merchant { Language::ZH } else { Language::EN }
+}
+
+/// Twelve turns are not needed: the first test has all recordings. This one shows that the pipelines ask and obey.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_phones_at_one_stall_hear_each_other_and_nobody_is_interpreted_twice() {
+    let lines = lines();
+    let stages_on = stages(true).await;
+    let limit = Duration::from_secs(120);
+    let quiet = Duration::from_millis(2500);
+    for (n, (turn, delay)) in [(0, 30), (1, 300), (4, 120), (5, 200)].into_iter().enumerate() {
+        let mixing = Mixing { playback: -20.0, partner: -12.0, delay: Duration::from_millis(delay) };
+        let line = &lines[turn];
+        let who = usize::from(line.speaker == Role::Buyer);
+        let mut stall = Stall::new(stages_on.clone(), n as u64, mixing);
+        stall.say(who, &words(line));
+        timeout(limit, stall.run(quiet)).await.expect("it becomes quiet: no echo begets another");
+        assert!(stall.heard[1 - who].is_empty(), "{}: the other microphone said {:?}", line.id, stall.heard[1 - who]);
+        let said = stall.heard[who].concat();
+        assert!(cer(&line.text, &said) < 0.7, "{}: {:?} was recognised of {:?}", line.id, stall.heard[who], line.text);
+        assert!(stall.heard[who].len() <= 2, "{}: heard {:?}", line.id, stall.heard[who]);
+    }
+
+    // Both at once: both count.
+    let mixing = Mixing { playback: -20.0, partner: -12.0, delay: Duration::from_millis(80) };
+    let mut stall = Stall::new(stages_on, 9, mixing);
+    let both = [&lines[4], &lines[5]];
+    stall.say(0, &words(both[0]));
+    stall.say(1, &words(both[1]));
+    timeout(limit, stall.run(quiet)).await.expect("it becomes quiet");
+    for (line, heard) in both.into_iter().zip(&stall.heard) {
+        assert!(cer(&line.text, &heard.concat()) < 0.8, "{}: {heard:?} was recognised of {:?}", line.id, line.text);
+    }
+
+    // The same stall without suppression: the echoes are there, loud enough to be recognised.
+    let mixing = Mixing { playback: -20.0, partner: -12.0, delay: Duration::from_millis(120) };
+    let mut stall = Stall::new(stages(false).await, 10, mixing);
+    stall.say(1, &words(&lines[5]));
+    // It may well go on for ever.
+    let _ = timeout(Duration::from_secs(12), stall.run(quiet)).await;
+    assert!(!stall.heard[0].is_empty(), "nothing came back: this test shows nothing");
+}
