@@ -290,7 +290,7 @@ impl Acoustics {
         // A voice that was heard together with what was played is not the loudspeaker's: its own microphone must keep it.
         let all_played = || unexplained(&|c| c.kind == Kind::Playback) == Parts::None;
         let position = |frame: usize| (first + frame as u64) * HOP as u64;
-        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
         let sample = |frame| usize::try_from(position(frame).saturating_sub(range.start)).unwrap_or(length).min(length);
         match unexplained(&|_| true) {
             Parts::All => Verdict::Real,
