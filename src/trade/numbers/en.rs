@@ -202,7 +202,14 @@ impl Reader<'_> {
                         let of = self.next_word(unit_end).is_some_and(|(w, _)| w == "of" || w == "off");
                         of.then(|| Draft::new(Kind::Fraction, Value::One(Decimal::ONE / Decimal::from(below)), i..unit_end))
                     }
-                    _ => None,
+                    // a dollar twenty; an hour and a half
+                    _ => money::after(self, i, end, Decimal::ONE, Decimal::ONE).or_else(|| {
+                        let (measure, unit_end) = self.unit(end)?;
+                        let half = self.scan.eat(unit_end, " and a half")?;
+                        let mut draft = Draft::new(Kind::Quantity, Value::One(Decimal::new(15, 1)), i..half);
+                        draft.unit = Some(Unit::Measure(measure));
+                        Some(draft)
+                    }),
                 }
             }
             "quarter" => calendar::quarter(self, i, end),

@@ -73,7 +73,7 @@ fn counter_at(scan: &Scan, i: usize) -> Option<(Measure, usize)> {
         '块' => !money::is_piece(scan, end),
         _ => false,
     };
-    (!other_word && (measure.is_count() || measure.dimension() != Dimension::Voltage)).then_some((measure, end))
+    (!other_word).then_some((measure, end))
 }
 
 /// Other things that count: no unit of the table, but what stands before them is a number.
@@ -156,7 +156,7 @@ impl Reader<'_> {
     fn follow(&self, i: usize, n: Numeral) -> Option<Draft> {
         let found = self
             .fraction(i, &n)
-            .or_else(|| calendar::time(self, i, &n))
+            .or_else(|| calendar::time(self, i))
             .or_else(|| calendar::date(self, i, &n))
             .or_else(|| self.reduction(i, &n))
             .or_else(|| self.sides(i, &n))
@@ -329,7 +329,8 @@ impl Reader<'_> {
             return None;
         }
         joint = scan.eat_any(scan.skip_spaces(joint), &["到", "至", "-", "~", "～", "–", "—"])?;
-        let to = numeral(scan, scan.skip_spaces(joint))?;
+        joint = scan.skip_spaces(joint);
+        let to = numeral(scan, joint)?;
         let mut low = n.one()?;
         let high = to.one()?;
         if let (None, Some(power)) = (n.scale, to.scale) {
@@ -339,11 +340,20 @@ impl Reader<'_> {
                 low = low.checked_mul(unit)?;
             }
         }
-        if low >= high || calendar::time(self, joint, &to).is_some() {
+        if low >= high || calendar::time(self, joint).is_some() {
             return None;
         }
         let both = Numeral { low, high, digits: None, single: false, ..to.clone() };
         let mut draft = self.counted(i, &both)?;
+        // 十二到十三块五: the second end goes on behind the unit.
+        if let Some(second) = money::after(self, joint, &to).filter(|second| second.span.end > draft.span.end)
+            && let Value::One(value) = second.value
+            && value.trunc() == high
+        {
+            (draft.value, draft.unit) = (Value::Range(low, value), second.unit);
+            draft.span.end = second.span.end;
+            draft.number = draft.span.clone();
+        }
         if draft.unit.is_none() {
             draft.number = i..to.end;
         }
@@ -393,7 +403,7 @@ impl Reader<'_> {
         Some(draft)
     }
 
-    /// 两斤半, 三个半, 一年半; 三斤多.
+    /// 两斤半, 三个半, 一年半, 一米八; 三斤多.
     fn halves(&self, draft: &mut Draft, measure: Measure, n: &Numeral) {
         let next = self.scan.get(draft.span.end);
         let after = self.scan.get(draft.span.end + 1);
@@ -417,6 +427,16 @@ impl Reader<'_> {
             }
         } else if next == Some('多') && !after.is_some_and(|c| "少".contains(c)) {
             draft.exact = false;
+        } else if matches!(measure.symbol(), "m" | "jin" | "t")
+            && let Value::One(value) = &mut draft.value
+            && value.scale() == 0
+            && let Some((part, end)) = money::decimals(self.scan, draft.span.end)
+        {
+            // 一米八, 两斤三, 一米七五
+            *value += part;
+            draft.span.end = end;
+            draft.optional = false;
+            draft.number = draft.span.clone();
         }
     }
 

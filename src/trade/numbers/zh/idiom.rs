@@ -127,6 +127,7 @@ const WORDS: &[&str] = &[
     "四周",
     "四季",
     "五金",
+    "五角星",
     "五官",
     "六神",
     "七夕",
@@ -181,6 +182,8 @@ pub(super) fn skip(scan: &Scan, i: usize) -> Option<usize> {
                 || (*word == "四周" && !scan.get(end).is_some_and(|n| "都围".contains(n)))
         }
         "一度" | "一面" | "一头" | "一路" => false,
+        // 每双十二块
+        "双十一" | "双十二" => scan.before(i).is_some_and(|b| b == '每' || super::numeral::digit(b).is_some()),
         "之一" => scan.before(i) == Some('分'),
         "万一" | "万能" | "万向" | "百货" | "十足" | "十全" => {
             scan.before(i).is_some_and(|b| super::numeral::digit(b).is_some())
