@@ -392,9 +392,15 @@ proptest! {
         for text in zh.iter().chain(&digits) {
             prop_assert_eq!(only(text, Language::ZH, &context).map(|f| f.0), Some(Decimal::from(n)), "{}", text);
         }
-        let en = [format!("We need {} pieces.", english(n, false)), format!("We need {} pieces", english(n, true)), format!("{n} pcs"), format!("{} pieces", commas(n))];
+        // Twelve hundred, ninety-nine hundred.
+        let hundreds = n < 10_000 && n.is_multiple_of(100) && !n.is_multiple_of(1000);
+        let en = [
+            if hundreds { format!("{} hundred pieces", english(n / 100, false)) } else { format!("{n} pcs") },
+            format!("We need {} pieces.", english(n, false)),
+            format!("We need {} pieces", english(n, true)),
+            format!("{} pieces", commas(n)),
+        ];
         for text in &en {
-            // "zero pieces" is none.
             prop_assert_eq!(only(text, Language::EN, &context).map(|f| f.0), Some(Decimal::from(n)), "{}", text);
         }
     }
@@ -444,7 +450,8 @@ proptest! {
             (0, _) => en.push(cents_words),
             (_, 0) => en.push(dollars),
             (_, h) => {
-                en.extend([format!("{dollars} and {cents_words}"), format!("{dollars} {cents_words}"), format!("{} point {} {} dollars", english(whole, true), english(dime, false), english(cent, false))]);
+                let point = format!("{} point {} {} dollars", english(whole, true), english(dime, false), english(cent, false));
+                en.extend([format!("{dollars} and {cents_words}"), format!("{dollars} {cents_words}"), point]);
                 if h >= 10 {
                     en.push(format!("{dollars} {}", english(h, false)));
                 }

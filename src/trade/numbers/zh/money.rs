@@ -151,7 +151,7 @@ fn cents(scan: &Scan, i: usize) -> (Decimal, usize) {
 
 /// 毛 as money, not 毛巾, 毛重; 角, not 角落.
 fn is_dime(scan: &Scan, i: usize) -> bool {
-    !scan.get(i + 1).is_some_and(|c| "巾重衣绒利料坯毯线笔呢刺病孔形度落钢架".contains(c))
+    !scan.get(i + 1).is_some_and(|c| "巾重衣绒利料坯毯线笔呢刺病孔形度落钢架洲铁带裤板柱星".contains(c))
 }
 
 /// What stands behind the digits: its currency, the factor of its unit, whether smaller money may follow, and where it ends.
