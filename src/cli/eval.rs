@@ -92,11 +92,15 @@ impl Eval {
             machine: format!("{} cores, models: {profile}", config.compute.cores()),
             runs: Vec::new(),
         };
+        let mut directions: Vec<_> = clips.iter().map(|c| (c.from, c.to)).collect();
+        directions.sort_unstable();
+        directions.dedup();
         for mode in &self.mode {
             let options = Arc::new(mode.apply((*stages.options).clone()));
             let stages = Stages { options, ..stages.clone() };
+            let player = Player::new(stages, &directions).await?;
             let before = stage_seconds(&metrics.render());
-            let (run, played) = self.play(*mode, stages, &clips).await?;
+            let (run, played) = self.play(*mode, &player, &clips).await?;
             let after = stage_seconds(&metrics.render());
             let recorded: f64 = clips.iter().map(Clip::seconds).sum();
             let factor = |(stage, seconds): (String, f64)| {
@@ -119,21 +123,24 @@ impl Eval {
     }
 
     /// All clips in one mode, and what happened in each.
-    async fn play(&self, mode: Mode, stages: Stages, clips: &[Clip]) -> anyhow::Result<(Run, Vec<Vec<TraceEvent>>)> {
-        let mut directions: Vec<_> = clips.iter().map(|c| (c.from, c.to)).collect();
-        directions.sort_unstable();
-        directions.dedup();
-        let player = Player::new(stages, &directions).await?;
-        let player = &player;
+    async fn play(&self, mode: Mode, player: &Player, clips: &[Clip]) -> anyhow::Result<(Run, Vec<Vec<TraceEvent>>)> {
         let played = stream::iter(clips).map(async |clip| {
             let scene = Scene { samples: &clip.samples, from: Spoken::Fixed(clip.from), to: clip.to, voice: self.voice };
-            let trace = player.play(scene, |_| Ok(())).await.with_context(|| clip.id.clone())?;
+            let (mut memory, mut next_ms) = (Vec::new(), 0);
+            let on_event = |event: &TraceEvent| {
+                if event.wall_ms >= next_ms {
+                    memory.extend(memory_mib());
+                    next_ms = event.wall_ms + MEMORY_EVERY_MS;
+                }
+                Ok(())
+            };
+            let trace = player.play(scene, on_event).await.with_context(|| clip.id.clone())?;
             let measures = measure(clip, &trace.events);
             tell(&measures);
-            anyhow::Ok((measures, trace.events, memory_mib()))
+            anyhow::Ok((measures, trace.events, memory))
         });
         let played: Vec<_> = played.buffered(usize::from(self.jobs)).try_collect().await?;
-        let memory_mib = played.iter().filter_map(|(_, _, mib)| *mib).collect();
+        let memory_mib = played.iter().flat_map(|(_, _, memory)| memory.iter().copied()).collect();
         let (clips, events): (Vec<Measures>, Vec<_>) = played.into_iter().map(|(measures, events, _)| (measures, events)).unzip();
         let run = Run { mode: mode.name(), summaries: summarise(&clips), real_time_factors: Vec::new(), memory_mib, clips };
         Ok((run, events))
@@ -181,6 +188,9 @@ impl Eval {
         });
     }
 }
+
+/// How often memory is looked at while a clip is played.
+const MEMORY_EVERY_MS: u64 = 10_000;
 
 #[derive(Serialize)]
 struct ClipEvent<'a> {

@@ -31,7 +31,7 @@ pub struct Run {
     pub summaries: Vec<Summary>,
     /// Seconds of computing, waiting for the cores included, per second of recording and stage.
     pub real_time_factors: Vec<(String, f64)>,
-    /// Memory of the process in MiB after each clip, where the system tells.
+    /// Memory of the process in MiB, every 10 s, where the system tells.
     pub memory_mib: Vec<f64>,
     /// Every clip.
     pub clips: Vec<Measures>,
@@ -90,7 +90,7 @@ impl Report {
     /// For a terminal. Spreads are `p50 / p95`.
     pub fn text(&self) -> String {
         let header = self.header();
-        let width = |n: usize| header.get(n).map_or(0, |h| h.chars().count()).max(16) + 2;
+        let width = |n: usize| header.get(n).map_or(0, |h| h.chars().count()).max(20) + 2;
         let line = |label: &str, cells: &[String]| {
             let cells = cells.iter().enumerate().map(|(n, cell)| format!("{cell:>width$}", width = width(n)));
             format!("{label:<38}{}\n", cells.collect::<String>())

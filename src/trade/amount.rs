@@ -1,6 +1,6 @@
 //! What a reading gives: an [`Amount`] with its value, unit and place in the text; and the [`Context`] that fills in what was left unsaid.
 //!
-//! Plain data. Knows no language: the readers under [`super::numbers`] make amounts, [`super::compare`], [`super::rewrite`] and
+//! Plain data. Knows no language: the readers under [`super::numbers`] make amounts, [`mod@super::compare`], [`super::rewrite`] and
 //! [`super::write`] use them.
 
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! Amounts of trade: reads them in what people say, writes them in other languages, and compares a translation with its source.
 //!
-//! [`numbers`] reads, [`write`] and [`speech`] write, [`compare`] tells whether a translation kept every amount, [`rewrite`] puts
+//! [`numbers`] reads, [`mod@write`] and [`speech`] write, [`mod@compare`] tells whether a translation kept every amount, [`rewrite`] puts
 //! spoken numbers into the digits that a small language model copies, and repairs a translation. Pure: text and values, no model, no
 //! clock. Nothing here fails; what is not understood is no amount.
 //!

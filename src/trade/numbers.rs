@@ -2,7 +2,7 @@
 //!
 //! One reader per way of speaking: [`zh`], [`en`], and [`other`] for the digits and common number words of all other languages;
 //! [`scan`] gives them uniform characters, [`literal`] what is written alike everywhere. Never fails and never panics: what is not
-//! understood is no amount. Called by [`super::rewrite`] and [`super::compare`], and by whoever shows amounts.
+//! understood is no amount. Called by [`super::rewrite`] and [`mod@super::compare`], and by whoever shows amounts.
 
 mod en;
 mod literal;

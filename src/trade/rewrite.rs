@@ -47,9 +47,13 @@ fn replacement(text: &str, language: Language, amount: &Amount) -> (std::ops::Ra
         (Value::One(v), Kind::Money) if !amount.implied => {
             whole(format!("{about}{}", money(amount, &locale::plain(*v), *v, language, old)))
         }
-        (Value::Range(low, high), Kind::Money) if !amount.implied => {
-            whole(money(amount, &format!("{}-{}", locale::plain(*low), locale::plain(*high)), *high, language, old))
-        }
+        (Value::Range(low, high), Kind::Money) if !amount.implied => whole(money(
+            amount,
+            &format!("{}{}{}", locale::plain(*low), joint(text, amount), locale::plain(*high)),
+            *high,
+            language,
+            old,
+        )),
         // "eight forty" after prices in yuan
         (Value::One(v), Kind::Money) => match amount.currency() {
             Some(_) => whole(money(amount, &locale::plain(*v), *v, language, old)),
@@ -87,11 +91,13 @@ fn replacement(text: &str, language: Language, amount: &Amount) -> (std::ops::Ra
                     whole(format!("{}{gap}{name}", locale::plain(*v)))
                 }
                 None if !about.is_empty() => number(format!("{about}{}", locale::plain(*v))),
+                // 半年, 半箱: models know these better than 0.5.
+                None if old.starts_with('半') => whole(old.to_owned()),
                 None if chinese && old.starts_with(['俩', '仨']) => whole(format!("{}个", locale::plain(*v))),
                 None => number(vague(text, amount, &locale::plain(*v))),
             }
         }
-        (Value::Range(low, high), _) => number(format!("{}-{}", locale::plain(*low), locale::plain(*high))),
+        (Value::Range(low, high), _) => number(format!("{}{}{}", locale::plain(*low), joint(text, amount), locale::plain(*high))),
         (Value::Sides(_), _) => number(write::plain(&amount.value)),
         (Value::Digits(digits), _) => number(digits.clone()),
         (Value::Date { year, month, day }, _) if chinese => {
@@ -117,6 +123,17 @@ fn vague(text: &str, amount: &Amount, plain: &str) -> String {
     format!("{plain}{end}")
 }
 
+/// What stands between the ends of a range: "between 4 and 5", "2 or 3", else a hyphen.
+fn joint(text: &str, amount: &Amount) -> &'static str {
+    let words = text.get(amount.number.clone()).unwrap_or("");
+    let between = text.get(..amount.span.start).is_some_and(|head| head.trim_end().ends_with("between"));
+    match between {
+        true if words.contains(" and ") => " and ",
+        _ if words.contains(" or ") => " or ",
+        _ => "-",
+    }
+}
+
 fn old_or(text: &str, amount: &Amount, plain: &str) -> String {
     let number = text.get(amount.number.clone()).unwrap_or("");
     if number.chars().any(|c| c.is_ascii_digit()) { number.to_owned() } else { plain.to_owned() }
@@ -132,7 +149,8 @@ fn money(amount: &Amount, digits: &str, value: Decimal, language: Language, old:
         let more = if old.contains('多') { "多" } else { "" };
         return format!("{digits}{more}{}", currency.chinese());
     }
-    let two = if value.normalize().scale() == 1 && !digits.contains('-') { format!("{digits}0") } else { digits.to_owned() };
+    let two =
+        if value.normalize().scale() == 1 && !digits.contains(['-', ' ']) { format!("{digits}0") } else { digits.to_owned() };
     if language != Language::EN {
         return format!("{two} {}", currency.code());
     }

@@ -84,8 +84,8 @@ measures! {
     "in" Length 254 e 1 ["英寸", "寸"] "inch" "inches" ["in.", "″"];
     "ft" Length 3048 e 1 ["英尺", "尺"] "foot" "feet" ["ft", "ft.", "′", "pies", "pés", "pieds", "футов", "футовый", "футового"];
     "yd" Length 9144 e 1 ["码布"] "yard" "yards" ["yd", "yds"];
-    "m²" Area 1 e 0 ["平方米", "平米", "平方", "㎡"] "square metre" "square metres" ["m²", "m2", "㎡", "sqm", "square meter", "square meters", "кв.м", "м²"];
-    "m³" Volume 1000000 e 0 ["立方米", "立方", "方"] "cubic metre" "cubic metres" ["m³", "m3", "cbm", "cubic meter", "cubic meters", "м³"];
+    "m²" Area 1 e 0 ["平方米", "平米", "平方", "㎡", "个平方"] "square metre" "square metres" ["m²", "m2", "㎡", "sqm", "square meter", "square meters", "кв.м", "м²"];
+    "m³" Volume 1000000 e 0 ["立方米", "立方", "方", "个立方", "个方"] "cubic metre" "cubic metres" ["m³", "m3", "cbm", "cubic meter", "cubic meters", "м³"];
     "mg" Mass 1 e 3 ["毫克"] "milligram" "milligrams" ["mg", "мг"];
     "g" Mass 1 e 0 ["克"] "gram" "grams" ["g", "gr", "gramme", "grammes", "г", "грамм", "gramos", "gramas", "جرام", "غرام", "그램", "グラム", "gsm"];
     "jin" Mass 500 e 0 ["斤", "市斤"] "jin" "jin" ["catty", "catties"];

@@ -280,15 +280,21 @@ impl Acoustics {
                 Kind::Microphone => Claim::overheard(&heard, begin, microphone, source, &self.options),
             })
             .collect();
-        let own = |i: usize| claims.iter().all(|claim| !claim.explained.get(i).copied().unwrap_or(false));
-        let strongest = claims.iter().max_by_key(|c| c.explained.iter().filter(|e| **e).count()).map(|c| c.kind);
-        let Some(kind) = strongest else { return Verdict::Real };
+        if claims.is_empty() {
+            return Verdict::Real;
+        }
+        let unexplained = |by: &dyn Fn(&Claim) -> bool| {
+            let explained = |i: usize| claims.iter().any(|c| by(c) && c.explained.get(i).copied().unwrap_or(false));
+            parts::parts(&heard, |i| !explained(i))
+        };
+        // A voice that was heard together with what was played is not the loudspeaker's: its own microphone must keep it.
+        let all_played = || unexplained(&|c| c.kind == Kind::Playback) == Parts::None;
         let position = |frame: usize| (first + frame as u64) * HOP as u64;
-        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
         let sample = |frame| usize::try_from(position(frame).saturating_sub(range.start)).unwrap_or(length).min(length);
-        match parts::parts(&heard, own) {
+        match unexplained(&|_| true) {
             Parts::All => Verdict::Real,
-            Parts::None => Verdict::Echo(kind),
+            Parts::None => Verdict::Echo(if all_played() { Kind::Playback } else { Kind::Microphone }),
             Parts::Some(kept) => Verdict::Partly(kept.into_iter().map(|r| sample(r.start)..sample(r.end)).collect()),
         }
     }

@@ -81,7 +81,7 @@ fn chinese_money() {
         ("3块8，28块5一件，15元", "$ 3.8 CNY; $ 28.5 CNY; q 1 pcs?; $ 15 CNY"),
         ("十五六块", "$ 15-16 CNY~"),
         ("二十多块钱", "$ 20 CNY~"),
-        ("三到五块", "$ 3-5 CNY"),
+        ("三到五块，每双十二到十三块五", "$ 3-5 CNY; $ 12-13.5 CNY"),
         ("壹佰貳拾元，兩塊五", "$ 120 CNY; $ 2.5 CNY"),
         ("一块布，两块肥皂", "q 1 pcs?; q 2 pcs"),
         ("三块五包邮", "$ 3.5 CNY"),
@@ -105,6 +105,7 @@ fn chinese_quantities() {
         ("两斤半，三个半小时，一年半，半箱", "q 2.5 jin; q 3.5 h; q 1.5 year; q 0.5 carton"),
         ("五十乘三十乘二十厘米，80×60×45cm，１２＊９", "size 50×30×20 cm; size 80×60×45 cm; size 12×9"),
         ("净重八点二五公斤，二十吨", "q 8.25 kg; q 20 t"),
+        ("宽两米三，高一米七五一条，三吨五", "q 2.3 m; q 1.75 m; q 1 pcs?; q 3.5 t"),
         ("四十尺柜，三十六码", "q 40 ft; q 36 size"),
         ("大概五百个左右", "q 500 pcs~"),
         ("百分之十五，千分之四，百分之五到八，25％，三成", "% 15; % 0.4; % 5-8; % 25; % 30"),
@@ -129,6 +130,7 @@ fn chinese_dates_and_times() {
         ("三点五，十二点五公斤", "n 3.5; q 12.5 kg"),
         ("星期三，周五，十五号", "date 15"),
         ("下午4:15", "time 16:15"),
+        ("上午十点一刻，晚上九点零五，三点五分", "time 10:15; time 21:05; time 3:05"),
     ];
     reads("zh", Context::default(), &cases);
 }
@@ -149,6 +151,7 @@ fn chinese_words_that_are_no_amounts() {
         "二维码扫一下",
         "星期三再来",
         "三角形的",
+        "五角星",
         "多少钱",
         "几个",
         "不管三七二十一",
@@ -187,7 +190,7 @@ fn english_quantities() {
         ("a dozen, two dozen cups, half a dozen", "q 1 dozen; q 2 dozen; q 0.5 dozen"),
         ("a hundred and fifty thousand", "n 150000"),
         ("two and a half thousand units, 15k, a million and a half", "q 2500 pcs; n 15000; n 1500000"),
-        ("two hundred five hundred", "n 200; n 500"),
+        ("two hundred five hundred, twenty-five hundred, three hundred sixty-five thousand", "n 200; n 500; n 2500; n 365000"),
         ("fifteen to twenty days, two or three weeks", "q 15-20 d; q 2-3 week~"),
         ("fifteen to twenty thousand", "n 15000-20000"),
         ("50 by 30 by 20 centimeters, 60x45x40 cm", "size 50×30×20 cm; size 60×45×40 cm"),
@@ -201,6 +204,7 @@ fn english_quantities() {
         ("plus eight six, one three nine, one two three four, double five six seven", "phone +8613912345567"),
         ("about two hundred, 50 or so", "n 200~; n 50~"),
         ("one fifty pieces", "q 150 pcs"),
+        ("an hour and a half, a dollar thirty, C three oh seven", "q 1.5 h; $ 1.3 USD; code 307"),
         ("one carton, both, this one", "q 1 carton?; n 2?; n 1?"),
     ];
     reads("en", Context::default(), &cases);
@@ -388,9 +392,15 @@ proptest! {
         for text in zh.iter().chain(&digits) {
             prop_assert_eq!(only(text, Language::ZH, &context).map(|f| f.0), Some(Decimal::from(n)), "{}", text);
         }
-        let en = [format!("We need {} pieces.", english(n, false)), format!("We need {} pieces", english(n, true)), format!("{n} pcs"), format!("{} pieces", commas(n))];
+        // Twelve hundred, ninety-nine hundred.
+        let hundreds = n < 10_000 && n.is_multiple_of(100) && !n.is_multiple_of(1000);
+        let en = [
+            if hundreds { format!("{} hundred pieces", english(n / 100, false)) } else { format!("{n} pcs") },
+            format!("We need {} pieces.", english(n, false)),
+            format!("We need {} pieces", english(n, true)),
+            format!("{} pieces", commas(n)),
+        ];
         for text in &en {
-            // "zero pieces" is none.
             prop_assert_eq!(only(text, Language::EN, &context).map(|f| f.0), Some(Decimal::from(n)), "{}", text);
         }
     }
@@ -440,7 +450,8 @@ proptest! {
             (0, _) => en.push(cents_words),
             (_, 0) => en.push(dollars),
             (_, h) => {
-                en.extend([format!("{dollars} and {cents_words}"), format!("{dollars} {cents_words}"), format!("{} point {} {} dollars", english(whole, true), english(dime, false), english(cent, false))]);
+                let point = format!("{} point {} {} dollars", english(whole, true), english(dime, false), english(cent, false));
+                en.extend([format!("{dollars} and {cents_words}"), format!("{dollars} {cents_words}"), point]);
                 if h >= 10 {
                     en.push(format!("{dollars} {}", english(h, false)));
                 }

@@ -85,7 +85,7 @@ fn item(scan: &Scan, i: usize, lexicon: &Lexicon) -> Option<(Item, usize)> {
 pub(super) fn cardinal(scan: &Scan, i: usize, lexicon: &Lexicon) -> Option<Cardinal> {
     let (mut total, mut group) = (Decimal::ZERO, Decimal::ZERO);
     // What may still be added to the group must be below `room`.
-    let (mut room, mut last_scale) = (1000_u32, u32::MAX);
+    let (mut room, mut last_scale, mut hundred) = (1000_u32, u32::MAX, false);
     let (mut scale, mut end, mut words, mut ones, mut simple_ok) = (None, i, 0, false, true);
     let (mut spoken, mut digits) = (true, None);
     let mut at = i;
@@ -128,14 +128,14 @@ pub(super) fn cardinal(scan: &Scan, i: usize, lexicon: &Lexicon) -> Option<Cardi
                     Word::Tens(_) => (100, 10),
                     _ => (1000, 100),
                 };
-                if room < needs || (!first && claimed(scan, item_end, lexicon, room, last_scale)) {
+                if room < needs || (!first && claimed(scan, item_end, lexicon, hundred, last_scale)) {
                     break;
                 }
                 if first {
                     ones = matches!(word, Word::Ones(_));
                 }
                 if matches!(word, Word::Hundreds(_)) {
-                    simple_ok = false;
+                    (simple_ok, hundred) = (false, true);
                 }
                 group += Decimal::from(n);
                 (room, scale) = (leaves, None);
@@ -148,7 +148,7 @@ pub(super) fn cardinal(scan: &Scan, i: usize, lexicon: &Lexicon) -> Option<Cardi
                     break;
                 }
                 let Some(value) = group.checked_mul(Decimal::ONE_HUNDRED) else { break };
-                (group, room, scale, simple_ok, ones) = (value, 100, Some(2), false, false);
+                (group, room, scale, simple_ok, ones, hundred) = (value, 100, Some(2), false, false, true);
                 digits = None;
             }
             Item::Word(Word::Scale(power)) => {
@@ -160,7 +160,7 @@ pub(super) fn cardinal(scan: &Scan, i: usize, lexicon: &Lexicon) -> Option<Cardi
                 };
                 (total, group, room, last_scale, scale, simple_ok, ones) =
                     (value, Decimal::ZERO, 1000, power, Some(power), false, false);
-                digits = None;
+                (digits, hundred) = (None, false);
             }
         }
         words += 1;
@@ -205,13 +205,13 @@ fn next_part(scan: &Scan, end: usize, lexicon: &Lexicon) -> Option<usize> {
     }
 }
 
-/// True when the word that ends at `end` belongs to another number, because a multiplier follows that does not fit any more:
+/// `hundred`: the group has its hundreds already. True when the word that ends at `end` belongs to another number, because a multiplier follows that does not fit any more:
 /// "two hundred | five hundred".
-fn claimed(scan: &Scan, end: usize, lexicon: &Lexicon, room: u32, last_scale: u32) -> bool {
+fn claimed(scan: &Scan, end: usize, lexicon: &Lexicon, hundred: bool, last_scale: u32) -> bool {
     let mut at = gap(scan, end);
     for _ in 0..3 {
         match item(scan, at, lexicon) {
-            Some((Item::Word(Word::Hundred), _)) => return room < 1000,
+            Some((Item::Word(Word::Hundred), _)) => return hundred,
             Some((Item::Word(Word::Scale(power)), _)) => return power >= last_scale,
             Some((Item::Word(Word::Ones(_) | Word::Tens(_)), next)) => at = gap(scan, next),
             _ => return false,

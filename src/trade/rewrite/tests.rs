@@ -20,7 +20,7 @@ fn chinese_numbers_become_digits() {
         ("两打，俩，两斤半", "24个，俩，2.5斤"),
         ("我们一起看一下，便宜一点", "我们一起看一下，便宜一点"),
         ("两块四美元，3楼", "2.4美元，3楼"),
-        ("三分之一", "1/3"),
+        ("三分之一，半年", "1/3，半年"),
     ] {
         assert_eq!(rewritten(text, Language::ZH, &Context::default()), expected);
     }
@@ -36,6 +36,7 @@ fn english_numbers_become_digits() {
         ("twenty percent off, on the third floor", "20% off, on the 3rd floor"),
         ("at half past two in the afternoon", "at 2:30 in the afternoon"),
         ("one carton, 3,000 pairs", "one carton, 3000 pairs"),
+        ("between six and nine days, two or three euros", "between 6 and 9 days, 2 or 3 euros"),
         ("$4.50 each", "4.50 dollars each"),
         ("two forty-foot containers", "2 40-foot containers"),
     ] {

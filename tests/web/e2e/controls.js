@@ -4,9 +4,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { peakDb } from './support/audio.js';
+import { line, peakDb, seconds } from './support/audio.js';
 import { errorRate } from './support/score.js';
-import { line } from './support/audio.js';
 import { eventually } from './support/stall.js';
 
 /** Time in which an utterance would have begun to be recognised if it had been sent. */
@@ -39,12 +38,14 @@ export function controls(stall) {
     await buyer.speak('d14', 1);
     await sleep(3000 + WOULD_BE_HEARD_MS);
     assert.deepEqual(buyer.messages.slice(from[0]).filter((m) => m.type === 'caption'), [], 'nothing is heard before the button is held');
+    // Time to press before the words begin, and they are over before the finger is lifted.
+    const pause = 3;
+    await buyer.speak(pause, 'd02', 5);
+    const began = Date.now();
     await mouse.down();
     await eventually('the button says that it is held', async () => (await buyer.get('hold').getAttribute('aria-pressed')) === 'true');
-    await stall.look(buyer, '11-holding');
-    await buyer.speak('d02');
-    // The words are over when the recording is.
-    await sleep(4200);
+    await buyer.screenshot('11-holding');
+    await sleep((pause + seconds('d02') + 0.7) * 1000 - (Date.now() - began));
     await mouse.up();
     const [said] = await buyer.spoken('source', 1, from[0]);
     const wrong = errorRate('en', line('d02').text, said.text);

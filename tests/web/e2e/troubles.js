@@ -92,7 +92,7 @@ export function troubles(stall) {
     await assertOnce(merchant);
     await eventually('they see each other', async () => (await merchant.get('peer-state').getAttribute('data-state')) === 'here');
     forgive(merchant, buyer);
-  }, { timeout: 240_000 });
+  }, { timeout: 400_000 });
 
   stall.step('the server restarts: both come back by themselves and talk on', async () => {
     const { merchant, buyer, server } = stall;
@@ -109,5 +109,5 @@ export function troubles(stall) {
     const { sources } = await stall.talk(merchant, ['d39']);
     assert.ok(errorRate('zh', line('d39').text, sources[0].text) <= 0.35, JSON.stringify(sources));
     forgive(merchant, buyer);
-  }, { timeout: 240_000 });
+  }, { timeout: 400_000 });
 }

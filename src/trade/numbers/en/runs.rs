@@ -77,7 +77,9 @@ pub(super) fn read(reader: &Reader<'_>, i: usize) -> Option<Draft> {
         return None;
     }
     let before = reader.word_before(i);
-    let label = LABELS.contains(&before.as_str());
+    // "C two oh five": a letter makes it a code too.
+    let letter = before.len() == 1 && before != "i" && before != "a";
+    let label = letter || LABELS.contains(&before.as_str());
     let cue = matches!(before.as_str(), "is" | "number" | "phone" | "whatsapp" | "mobile" | "call" | "code" | "on" | "at");
     if let Some(draft) =
         phone(reader, i, false).filter(|d| cue && found.len() > 2 || matches!(&d.value, Value::Digits(t) if t.len() >= 9))

@@ -5,7 +5,7 @@
 
 use super::{
     Reader,
-    numeral::{Numeral, digit, numeral},
+    numeral::{Numeral, digit, numeral, whole},
 };
 use crate::trade::{
     amount::{Kind, Value},
@@ -58,10 +58,11 @@ pub(super) fn in_day_part(reader: &Reader<'_>, mut draft: Draft, hour: u8, minut
     draft
 }
 
-/// A time of day whose hour is `n`.
-pub(super) fn time(reader: &Reader<'_>, i: usize, n: &Numeral) -> Option<Draft> {
+/// A time of day whose hour begins at `i`.
+pub(super) fn time(reader: &Reader<'_>, i: usize) -> Option<Draft> {
     let scan = reader.scan;
-    let hour = small(n).filter(|h| *h <= 24)?;
+    let n = whole(scan, i)?;
+    let hour = small(&n).filter(|h| *h <= 24)?;
     let at = scan.eat(n.end, "点").or_else(|| scan.eat(n.end, "时"))?;
     let is_dot = scan.get(n.end) == Some('点');
     let certain = day_part_before(scan, i).is_some() || less(scan, i).is_some();

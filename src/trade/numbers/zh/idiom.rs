@@ -122,11 +122,11 @@ const WORDS: &[&str] = &[
     "二次",
     "三明治",
     "三角形",
-    "三角",
     "四川",
     "四周",
     "四季",
     "五金",
+    "五角星",
     "五官",
     "六神",
     "七夕",
@@ -175,12 +175,13 @@ pub(super) fn skip(scan: &Scan, i: usize) -> Option<usize> {
             scan.get(end).is_some_and(|n| "钟之".contains(n))
                 || scan.before(i).is_some_and(|b| super::numeral::digit(b).is_some())
         }
-        "二次" | "四方" | "三角" | "四周" => {
+        "二次" | "四方" | "四周" => {
             super::numeral::digit(scan.before(i).unwrap_or(' ')).is_some()
-                || (*word == "三角" && scan.get(end).is_some_and(|n| "钱五".contains(n)))
                 || (*word == "四周" && !scan.get(end).is_some_and(|n| "都围".contains(n)))
         }
         "一度" | "一面" | "一头" | "一路" => false,
+        // 每双十二块
+        "双十一" | "双十二" => scan.before(i).is_some_and(|b| b == '每' || super::numeral::digit(b).is_some()),
         "之一" => scan.before(i) == Some('分'),
         "万一" | "万能" | "万向" | "百货" | "十足" | "十全" => {
             scan.before(i).is_some_and(|b| super::numeral::digit(b).is_some())

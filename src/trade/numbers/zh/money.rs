@@ -39,6 +39,23 @@ fn loose_digit(scan: &Scan, i: usize) -> Option<u32> {
     (!claimed).then_some(d)
 }
 
+/// True when no digit goes on at `i`; the one of 七块二五一套 is what is paid for.
+fn digits_end_at(scan: &Scan, i: usize) -> bool {
+    match scan.get(i) {
+        Some('一') => counter_at(scan, i + 1).is_some(),
+        other => other.and_then(digit).is_none(),
+    }
+}
+
+/// One or two digits of speech at `i` that stand for tenths and hundredths.
+pub(super) fn decimals(scan: &Scan, i: usize) -> Option<(Decimal, usize)> {
+    let d = scan.get(i).and_then(digit).filter(|d| *d > 0 && scan.get(i) != Some('两'))?;
+    match loose_digit(scan, i + 1) {
+        Some(second) if digits_end_at(scan, i + 2) => Some((tenth(d) + Decimal::new(second.into(), 2), i + 2)),
+        _ => loose_digit(scan, i).filter(|_| digits_end_at(scan, i + 1)).map(|d| (tenth(d), i + 1)),
+    }
+}
+
 /// What follows 块 or 元: what it adds, and where it ends.
 fn tail(scan: &Scan, i: usize) -> Option<(Decimal, usize)> {
     if scan.get(i) == Some('半') && counter_at(scan, i + 1).is_none() {
@@ -75,11 +92,7 @@ fn tail(scan: &Scan, i: usize) -> Option<(Decimal, usize)> {
         return loose_digit(scan, start).map(|d| (Decimal::new(d.into(), 2), start + 1));
     }
     if let Some(second) = scan.get(start + 1).and_then(digit).filter(|_| scan.get(start + 1) != Some('两')) {
-        // 七块二五一套: the one is what is paid for.
-        let ends = match scan.get(start + 2) {
-            Some('一') => counter_at(scan, start + 3).is_some(),
-            other => other.and_then(digit).is_none(),
-        };
+        let ends = digits_end_at(scan, start + 2);
         if ends && loose_digit(scan, start + 1).is_some() {
             return Some((tenth(d) + Decimal::new(second.into(), 2), start + 2));
         }
@@ -138,7 +151,7 @@ fn cents(scan: &Scan, i: usize) -> (Decimal, usize) {
 
 /// 毛 as money, not 毛巾, 毛重; 角, not 角落.
 fn is_dime(scan: &Scan, i: usize) -> bool {
-    !scan.get(i + 1).is_some_and(|c| "巾重衣绒利料坯毯线笔呢刺病孔形度落钢架".contains(c))
+    !scan.get(i + 1).is_some_and(|c| "巾重衣绒利料坯毯线笔呢刺病孔形度落钢架洲铁带裤板柱星".contains(c))
 }
 
 /// What stands behind the digits: its currency, the factor of its unit, whether smaller money may follow, and where it ends.

@@ -112,16 +112,17 @@ fn parts(scan: &Scan, mut i: usize) -> Vec<(Part, usize)> {
 
 /// The numeral that begins at `i`.
 pub(super) fn numeral(scan: &Scan, i: usize) -> Option<Numeral> {
+    whole(scan, i).map(|found| vague(scan, fraction(scan, found)))
+}
+
+/// The same up to a 点, which may tell the time.
+pub(super) fn whole(scan: &Scan, i: usize) -> Option<Numeral> {
     let parts = parts(scan, i);
-    let found = match parts.first()?.0 {
-        Part::Place(1) | Part::Literal(..) => structured(scan, &parts)?,
-        Part::Place(_) => return None,
-        Part::Zero | Part::Digit(_) => match string(scan, i, &parts) {
-            Some(found) => found,
-            None => structured(scan, &parts)?,
-        },
-    };
-    Some(vague(scan, fraction(scan, found)))
+    match parts.first()?.0 {
+        Part::Place(1) | Part::Literal(..) => structured(scan, &parts),
+        Part::Place(_) => None,
+        Part::Zero | Part::Digit(_) => string(scan, i, &parts).or_else(|| structured(scan, &parts)),
+    }
 }
 
 /// Digits one by one; none when places follow at once.

@@ -18,6 +18,9 @@ const CHROMIUM = process.env.TONGCHUAN_CHROMIUM ?? ['/usr/bin/chromium', '/usr/b
 const SCREENSHOTS = join(ROOT, 'target/web-screenshots');
 mkdirSync(SCREENSHOTS, { recursive: true });
 
+/** Longest wait for an interpretation to be complete: two cores, maybe busy with other things. */
+const INTERPRETED_MS = 120_000;
+
 /** @typedef {import('playwright-core').Page} Page */
 /**
  * @typedef {object} PhoneOptions
@@ -169,7 +172,7 @@ export class Phone {
    * @param {number} [ms]
    * @returns {Promise<{utterance: number, lang: string, text: string}[]>}
    */
-  async spoken(kind, count, from, ms = 60_000) {
+  async spoken(kind, count, from, ms = INTERPRETED_MS) {
     const deadline = Date.now() + ms;
     for (;;) {
       const captions = this.messages.slice(from).filter((m) => m.type === 'caption' && m.kind === kind);
@@ -189,15 +192,18 @@ export class Phone {
     }
   }
 
-  /** Waits until everything announced since message `from` was spoken, and the loudspeaker is quiet. @param {number} from */
+  /** Waits until everything that others said since message `from` was spoken here, and the loudspeaker is quiet. @param {number} from */
   async silent(from) {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + INTERPRETED_MS;
     for (;;) {
-      const count = (/** @type {string} */ type) => this.messages.slice(from).filter((m) => m.type === type).length;
-      const translated = this.messages.slice(from).filter((m) => m.type === 'caption' && m.kind === 'translation' && m.last).length;
+      const since = this.messages.slice(from);
+      const me = this.messages.filter((m) => m.type === 'welcome').at(-1)?.participant;
+      const failed = new Set(since.filter((m) => m.type === 'error').map((m) => m.utterance));
+      const translated = since.filter((m) => m.type === 'caption' && m.kind === 'translation' && m.last && m.speaker !== me && !failed.has(m.utterance));
+      const spoken = since.filter((m) => m.type === 'speech_end').map((m) => m.utterance);
       const idle = await this.page.evaluate(() => /** @type {any} */ (window).tongchuan.state.audio === 'idle');
-      if (count('speech_end') >= translated && count('speech_start') === count('speech_end') && idle) return;
-      if (Date.now() > deadline) throw new Error(`${this.name}: still playing after 60 s`);
+      if (idle && translated.every((m) => spoken.includes(m.utterance))) return;
+      if (Date.now() > deadline) throw new Error(`${this.name}: still playing, or waiting for speech: ${translated.length} translated, ${spoken.length} spoken`);
       await sleep(100);
     }
   }

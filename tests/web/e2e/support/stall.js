@@ -20,9 +20,6 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** Recordings that the scenarios use. */
 const RECORDINGS = ['d01', 'd02', 'd03', 'd06', 'd14', 'd16', 'd17', 'd19', 'd28', 'd39'];
 
-/** Longest wait for an interpretation to be complete: two cores, maybe busy with other things. */
-export const INTERPRETED_MS = 60_000;
-
 export class Stall {
   server = new Server();
   /** @type {Record<'merchant' | 'buyer', Wire>} */
@@ -72,7 +69,7 @@ export class Stall {
    * @param {() => Promise<void>} run
    * @param {{pairs?: boolean, timeout?: number}} [options] `pairs`: this one brings them together
    */
-  step(name, run, { pairs = false, timeout = 150_000 } = {}) {
+  step(name, run, { pairs = false, timeout = 300_000 } = {}) {
     it(name, { timeout }, async () => {
       assert.ok(pairs || this.paired, 'the phones could not be paired: see the first failure');
       const since = Date.now();
@@ -123,6 +120,8 @@ export class Stall {
    */
   async look(phone, name) {
     const { page } = phone;
+    // A sheet that is still fading in has the contrast of neither page.
+    await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getTiming().iterations !== Infinity).map((a) => a.finished.catch(() => {}))));
     await phone.screenshot(name);
     await page.evaluate(AXE);
     const { violations } = await page.evaluate(() => /** @type {any} */ (window).axe.run());
