@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Client, Heard, Scripted, code, hello, language};
+use common::{Client, Heard, Scripted, hello, language};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

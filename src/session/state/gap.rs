@@ -1,7 +1,8 @@
 //! Tells a client that is silent from one whose connection is broken, when its packets stop without an announcement.
 //!
-//! Pure; part of the session's state, which owns one and feeds it. The pipeline cannot know the difference: it would cut a sentence in the middle of a word for
-//! a lift, or let a listener wait for 15 s. The session can ask: an answer to a ping comes after every packet sent before it.
+//! Pure; part of the session's state, which owns one and feeds it. The pipeline cannot know the difference: it would cut a sentence in
+//! the middle of a word for a lift, or let a listener wait for 15 s. The session can ask: an answer to a ping comes after every packet
+//! sent before it.
 
 use std::time::Duration;
 
