@@ -5,7 +5,7 @@ ARGS ?=
 RELEASE := target/release/tongchuan
 NODE_MODULES := tests/web/node_modules/.package-lock.json
 
-.PHONY: help serve demo test web bench models deps test-deps lint screenshots
+.PHONY: help serve demo test page web bench models deps test-deps lint screenshots
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -22,10 +22,12 @@ test: lint ## everything a contributor needs to know that it works
 	cargo run --quiet -- models pull default
 	cargo run --quiet -- models pull lite
 	cargo test
-	$(MAKE) --no-print-directory web
+	$(MAKE) --no-print-directory page
 
-web: test-deps $(NODE_MODULES) ## the phone page: types, unit tests, and two phones in a real browser
+page: test-deps $(NODE_MODULES) ## the phone page: types and unit tests
 	cd tests/web && npm run --silent check && npm run --silent unit
+
+web: page ## the phone page, and two phones in a real browser
 	cargo run --quiet -- models pull default
 	cd tests/web && npm run --silent e2e
 
