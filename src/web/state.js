@@ -10,7 +10,7 @@
  * @typedef {{state: MicState, echoCancellation: boolean, noiseSuppression: boolean, autoGainControl: boolean, codec: string}} Mic
  *
  * Why the page cannot go on. `wait` and `retry` say how: by itself after `seconds`, or at a tap.
- * @typedef {'insecure' | 'offline' | 'unreachable' | 'expired' | 'full' | 'busy' | 'limited' | 'outdated' | 'lost'} ProblemKind
+ * @typedef {'insecure' | 'offline' | 'unreachable' | 'expired' | 'elsewhere' | 'full' | 'busy' | 'limited' | 'outdated' | 'lost'} ProblemKind
  * @typedef {{kind: ProblemKind, retryAt: number | null}} Problem
  *
  * @typedef {{
@@ -54,12 +54,12 @@ export function initial(role) {
 
 /** What a person is told for each code that ends a connection for good. @type {Record<string, ProblemKind>} */
 const FATAL = {
-  bad_token: 'expired', room_not_found: 'expired', resume_failed: 'expired', room_full: 'full', role_taken: 'full', server_full: 'busy',
+  bad_token: 'expired', room_not_found: 'expired', resume_failed: 'expired', taken_over: 'elsewhere', room_full: 'full', role_taken: 'full', server_full: 'busy',
   shutting_down: 'busy', rate_limited: 'limited', unsupported_version: 'outdated', too_many_errors: 'outdated', hello_expected: 'outdated',
 };
 
 /** The same by WebSocket close code, for when no `error` came before it. @type {Record<number, ProblemKind>} */
-const CLOSED = { 4000: 'outdated', 4001: 'outdated', 4003: 'expired', 4004: 'expired', 4005: 'full', 4006: 'busy', 4010: 'expired' };
+const CLOSED = { 4000: 'outdated', 4001: 'outdated', 4003: 'expired', 4004: 'expired', 4005: 'full', 4006: 'busy', 4010: 'expired', 4011: 'elsewhere' };
 
 /** @param {State} state @param {Event} event @returns {State} */
 export function reduce(state, event) {

@@ -25,7 +25,7 @@ export function endView(context, state) {
   else if (kind === 'lost' || ((kind === 'expired' || kind === 'full') && merchant)) doing.push([t('start_again'), () => actions.retry()]);
   else if (kind === 'insecure') doing.push([t('insecure_button'), () => actions.openSecure()]);
   else if (kind === 'outdated') doing.push([t('reload'), () => location.reload()]);
-  else if (kind !== 'expired') doing.push([t('try_again'), () => actions.retry()]);
+  else if (kind !== 'expired' && kind !== 'elsewhere') doing.push([t('try_again'), () => actions.retry()]);
   const waits = state.problem?.retryAt != null;
   return {
     element: h(

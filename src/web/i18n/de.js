@@ -98,6 +98,8 @@ export default {
   expired_title: 'Die Einladung ist abgelaufen',
   expired_text: 'Bitten Sie die andere Person um einen neuen Code und scannen Sie ihn.',
   expired_merchant: 'Beginnen Sie neu, dann gibt es einen neuen Code.',
+  elsewhere_title: 'In einem anderen Fenster offen',
+  elsewhere_text: 'Dieses Gespräch geht in einem anderen Fenster weiter.',
   full_title: 'Der Raum ist voll',
   full_text: 'In diesem Gespräch ist schon jemand. Bitten Sie um ein neues.',
   busy_title: 'Der Server ist beschäftigt',

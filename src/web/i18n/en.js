@@ -110,6 +110,8 @@ export default {
   expired_title: 'The invitation has expired',
   expired_text: 'Ask the other person for a new code and scan it.',
   expired_merchant: 'Start again to get a new code.',
+  elsewhere_title: 'Open in another window',
+  elsewhere_text: 'This conversation goes on in another window.',
   full_title: 'The room is full',
   full_text: 'Somebody else is in this conversation already. Ask for a new one.',
   busy_title: 'The server is busy',

@@ -98,6 +98,8 @@ export default {
   expired_title: 'La invitación ha caducado',
   expired_text: 'Pide un código nuevo a la otra persona y escanéalo.',
   expired_merchant: 'Empieza de nuevo para obtener un código.',
+  elsewhere_title: 'Abierto en otra ventana',
+  elsewhere_text: 'Esta conversación continúa en otra ventana.',
   full_title: 'La sala está llena',
   full_text: 'Ya hay otra persona en esta conversación. Pide una nueva.',
   busy_title: 'El servidor está ocupado',

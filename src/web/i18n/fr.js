@@ -98,6 +98,8 @@ export default {
   expired_title: 'L’invitation a expiré',
   expired_text: 'Demandez un nouveau code à l’autre personne et scannez-le.',
   expired_merchant: 'Recommencez pour obtenir un nouveau code.',
+  elsewhere_title: 'Ouvert dans une autre fenêtre',
+  elsewhere_text: 'Cette conversation continue dans une autre fenêtre.',
   full_title: 'Le salon est plein',
   full_text: 'Quelqu’un d’autre est déjà dans cette conversation. Demandez-en une nouvelle.',
   busy_title: 'Le serveur est occupé',

@@ -98,6 +98,8 @@ export default {
   expired_title: '招待の有効期限が切れました',
   expired_text: '相手に新しいコードを出してもらい、読み取ってください。',
   expired_merchant: '最初からやり直すと新しいコードが出ます。',
+  elsewhere_title: '別の画面で開いています',
+  elsewhere_text: 'この会話は別の画面で続いています。',
   full_title: 'ルームは満員です',
   full_text: 'すでに別の人がこの会話に参加しています。新しい会話を開いてもらってください。',
   busy_title: 'サーバーが混み合っています',

@@ -98,6 +98,8 @@ export default {
   expired_title: '초대가 만료되었습니다',
   expired_text: '상대에게 새 코드를 받아 스캔하세요.',
   expired_merchant: '다시 시작하면 새 코드가 나옵니다.',
+  elsewhere_title: '다른 창에서 열림',
+  elsewhere_text: '이 대화는 다른 창에서 계속됩니다.',
   full_title: '방이 가득 찼습니다',
   full_text: '이미 다른 사람이 이 대화에 있습니다. 새 대화를 요청하세요.',
   busy_title: '서버가 바쁩니다',

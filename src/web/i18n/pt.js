@@ -98,6 +98,8 @@ export default {
   expired_title: 'O convite expirou',
   expired_text: 'Peça um novo código à outra pessoa e leia-o.',
   expired_merchant: 'Comece de novo para obter um novo código.',
+  elsewhere_title: 'Aberto em outra janela',
+  elsewhere_text: 'Esta conversa continua em outra janela.',
   full_title: 'A sala está cheia',
   full_text: 'Já há outra pessoa nesta conversa. Peça uma nova.',
   busy_title: 'O servidor está ocupado',

@@ -98,6 +98,8 @@ export default {
   expired_title: 'Lời mời đã hết hạn',
   expired_text: 'Hãy xin người kia mã mới và quét lại.',
   expired_merchant: 'Bắt đầu lại để có mã mới.',
+  elsewhere_title: 'Đang mở ở cửa sổ khác',
+  elsewhere_text: 'Cuộc trò chuyện này tiếp tục ở một cửa sổ khác.',
   full_title: 'Phòng đã đầy',
   full_text: 'Đã có người khác trong cuộc trò chuyện này. Hãy xin mở cuộc mới.',
   busy_title: 'Máy chủ đang bận',

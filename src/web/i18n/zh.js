@@ -98,6 +98,8 @@ export default {
   expired_title: '邀请已失效',
   expired_text: '请对方显示新的二维码，再扫一次。',
   expired_merchant: '重新开始，就会得到新的二维码。',
+  elsewhere_title: '已在别处打开',
+  elsewhere_text: '这场对话在另一个窗口里继续。',
   full_title: '房间已满',
   full_text: '已经有人在这个对话里了。请对方开一个新的对话。',
   busy_title: '服务器正忙',
