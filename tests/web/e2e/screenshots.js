@@ -3,9 +3,10 @@
  *
  * Run by `make screenshots`. Not a test; it fails when the conversation does.
  */
-import { copyFileSync, mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { smaller } from './support/png.js';
 import { ROOT, Server } from './support/server.js';
 import { Stall } from './support/stall.js';
 
@@ -16,7 +17,7 @@ const LARGEST = 100_000;
 /** @param {import('./support/phone.js').Phone} phone @param {string} name */
 async function picture(phone, name) {
   const path = join(PICTURES, `${name}.png`);
-  copyFileSync(await phone.screenshot(`readme-${name}`), path);
+  writeFileSync(path, smaller(readFileSync(await phone.screenshot(`readme-${name}`))));
   if (statSync(path).size > LARGEST) throw new Error(`${path} has ${statSync(path).size} bytes, more than ${LARGEST}`);
 }
 

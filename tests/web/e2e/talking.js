@@ -23,9 +23,8 @@ const longTasks = [];
  */
 export async function interpreted(stall, speaker, ids) {
   const listener = stall.partner(speaker);
-  await Promise.all([speaker.longTasks(), listener.longTasks()]);
-  const { sources, targets, samples, element } = await stall.talk(speaker, ids);
-  longTasks.push(...(await speaker.longTasks()), ...(await listener.longTasks()));
+  const { sources, targets, samples, element, longTasks: tasks } = await stall.talk(speaker, ids);
+  longTasks.push(...tasks);
 
   const lang = line(ids[0]).lang;
   const said = ids.map((id) => line(id).text).join(' ');

@@ -129,13 +129,15 @@ export class Phone {
    */
   async returned() {
     await this.page.waitForFunction(() => /** @type {any} */ (window).tongchuan?.state.link === 'open', undefined, { timeout: 20_000 });
-    const deadline = Date.now() + 3000;
-    for (;;) {
+    // Both report their state a moment after the page is there: what stays so for a second is so.
+    const deadline = Date.now() + 15_000;
+    for (let good = 0; good < 10; ) {
       const { mic, audio } = await this.page.evaluate(() => /** @type {any} */ (window).tongchuan.state);
-      if (mic.state === 'on' && audio !== 'blocked') break;
+      const works = mic.state === 'on' && (audio === 'idle' || audio === 'playing');
+      good = works ? good + 1 : 0;
       const banner = this.page.locator('[data-banner="mic-interrupted"] button, [data-banner="audio"] button').first();
-      if (await banner.isVisible()) await banner.click();
-      else if (Date.now() > deadline) throw new Error(`${this.name}: microphone ${mic.state}, sound ${audio}, and no word about it`);
+      if (!works && (await banner.isVisible())) await banner.click();
+      if (Date.now() > deadline) throw new Error(`${this.name}: microphone ${mic.state}, sound ${audio}`);
       await sleep(100);
     }
     await this.talking();

@@ -1,12 +1,14 @@
 /**
  * @file Error rates between what should have been said and what was, as src/score.rs counts them.
  *
- * Pure. Chinese, Japanese and Korean are counted by characters, everything else by words.
+ * Pure. Chinese, Japanese and Korean are counted by characters, everything else by words. 三十五 and 35 are the same: recognisers write either.
  */
+import { parseHan } from '../../../../src/web/amounts.js';
 
 /** @param {string} text */
 function normalised(text) {
-  return text.normalize('NFKC').toLowerCase().replace(/[^\p{L}\p{N}\p{M}]+/gu, ' ').trim();
+  const digits = text.replace(/[零〇一二两三四五六七八九十百千万点]+/g, (run) => String(parseHan(run) ?? run));
+  return digits.normalize('NFKC').toLowerCase().replace(/[^\p{L}\p{N}\p{M}]+/gu, ' ').trim();
 }
 
 /**
