@@ -195,13 +195,8 @@ fn valid_vectors_fit_the_schema_and_it_can_say_no() {
         let value = serde_json::from_str(&vector.text).expect("JSON");
         // These have the shape of a language, of a number (`format: uint64` is a note to people), of a secret and of a text, so only
         // the server refuses them.
-        let shape_only = [
-            "unknown language",
-            "ping with a number too large",
-            "resume too long",
-            "say white space",
-            "say a control character",
-        ];
+        let shape_only =
+            ["unknown language", "ping with a number too large", "resume too long", "say white space", "say a control character"];
         assert_ne!(validator.is_valid(&value), !shape_only.contains(&vector.name.as_str()), "{}", vector.name);
     }
 }
