@@ -70,7 +70,7 @@ pub async fn recognise(
     samples: Arc<[f32]>,
     language: Spoken,
 ) -> Result<Timed<Hypothesis>, JobError> {
-    let job = AsrJob { samples, language, candidates: Vec::new(), prompt: None, partial: false };
+    let job = AsrJob { samples, language, candidates: Vec::new(), prompt: None, committed: None, partial: false };
     let done = asr.submit(job, Priority::FinalAsr, NO_HURRY)?.output().await?;
     Ok(Timed { output: done.output, took: done.ran })
 }

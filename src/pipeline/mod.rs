@@ -1,8 +1,9 @@
 //! One speaker's words, stage by stage: frames in, captions and interpreted speech out.
 //!
-//! [`speaker`] turns a microphone into words, [`lane`] turns words into another language's speech; [`policy`] and [`segments`]
-//! are the pure decisions inside them. Rooms see only [`event`] and get their pipelines from [`Pipelines`].
+//! [`speaker`] turns a microphone into words, [`lane`] turns words into another language's speech; [`policy`],
+//! [`agreement`] and [`segments`] are the pure decisions inside them. Rooms see only [`event`] and get their pipelines from [`Pipelines`].
 
+pub mod agreement;
 pub mod event;
 pub mod lane;
 pub mod policy;

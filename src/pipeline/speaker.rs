@@ -14,7 +14,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     event::{SpeakerEvent, SpeakerInput, StageTimes, UplinkPacket},
-    policy::{Answer, Output, Policy},
+    policy::{Answer, Decode, Output, Policy, Words},
     stages::Stages,
     task::{Outlet, millis},
 };
@@ -27,6 +27,7 @@ use crate::{
     },
     language::{Language, Spoken},
     mt::MtJob,
+    privacy::Redacted,
     time::{Clock, Millis, SampleRate},
     vad::{VadJob, VadOutput, VadState, WINDOW, segmenter::Segmenter},
 };
@@ -302,58 +303,52 @@ impl<K: Copy> Speaker<K> {
                     self.decoding = Duration::ZERO;
                     self.outlet.send(SpeakerEvent::UtteranceStarted { utterance, at: self.when(at) }).await;
                 }
-                Output::Decode { request, samples } => self.decode(request, samples),
+                Output::Decode(decode) => self.decode(decode),
                 Output::Abandon { request } => drop(self.cancels.remove(&request)),
-                Output::Committed { utterance, speech_end, result } => self.on_committed(utterance, speech_end, result).await,
+                Output::Words(words) => self.on_words(words).await,
+                Output::Ended { utterance, speech_end, result } => {
+                    let speech_end = self.when(speech_end);
+                    let after = self.clock.now().since(speech_end);
+                    metrics::histogram!("tongchuan_endpoint_seconds").record(after.as_secs_f64());
+                    self.outlet
+                        .send(match result {
+                            Ok(()) => SpeakerEvent::UtteranceEnded { utterance, speech_end },
+                            Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
+                        })
+                        .await;
+                }
             }
         }
     }
 
-    async fn on_committed(&mut self, utterance: u64, speech_end: u64, result: Result<Answer, JobError>) {
-        let speech_end = self.when(speech_end);
-        let event = match result {
-            Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
-            Ok(Answer { hypothesis, queued, ran }) => {
-                let after = self.clock.now().since(speech_end);
-                metrics::histogram!("tongchuan_endpoint_seconds").record(after.as_secs_f64());
-                if !hypothesis.text.is_blank() {
-                    let times = StageTimes {
-                        decode: millis(self.decoding),
-                        asr: ran,
-                        queue: self.tally.queue + queued,
-                        endpoint: millis(after),
-                        ..self.tally
-                    };
-                    let (language, committed) = (hypothesis.language, hypothesis.text);
-                    let pending = String::new().into();
-                    self.outlet
-                        .send(SpeakerEvent::Recognised {
-                            utterance,
-                            language,
-                            committed,
-                            pending,
-                            speech_end: Some(speech_end),
-                            times,
-                        })
-                        .await;
-                }
-                SpeakerEvent::UtteranceEnded { utterance, speech_end }
-            }
+    async fn on_words(&mut self, words: Words) {
+        let Words { utterance, language, committed, pending, speech_end, queued, ran } = words;
+        let speech_end = speech_end.map(|at| self.when(at));
+        let times = StageTimes {
+            decode: millis(self.decoding),
+            asr: ran,
+            queue: self.tally.queue + queued,
+            endpoint: speech_end.map_or(0, |at| millis(self.clock.now().since(at))),
+            ..self.tally
         };
-        self.outlet.send(event).await;
+        self.outlet.send(SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, times }).await;
     }
 
-    fn decode(&mut self, request: u64, samples: std::sync::Arc<[f32]>) {
+    fn decode(&mut self, decode: Decode) {
+        let Decode { request, samples, prompt, committed, language, partial } = decode;
+        let some = |text: Redacted| (!text.is_blank()).then_some(text);
         let job = AsrJob {
             samples,
-            language: self.spoken,
+            language: language.map_or(self.spoken, Spoken::Fixed),
             candidates: self.candidates.clone(),
-            prompt: None,
+            prompt: some(prompt),
+            committed: some(committed),
             // A guess that turns out right is final: it is decoded as well as it can be.
-            partial: false,
+            partial,
         };
+        let priority = if partial { Priority::PartialAsr } else { Priority::FinalAsr };
         let pending: Result<Pending<Hypothesis>, JobError> =
-            self.stages.asr.submit(job, Priority::FinalAsr, self.stages.options.deadlines.asr());
+            self.stages.asr.submit(job, priority, self.stages.options.deadlines.asr());
         let (cancel_tx, cancel_rx) = tokio::sync::oneshot::channel::<()>();
         self.cancels.insert(request, cancel_tx);
         self.asr.push(Box::pin(async move {
