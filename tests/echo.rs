@@ -334,6 +334,8 @@ impl Stall {
 async fn stages(echo: bool) -> Stages {
     let mut config = Config::default();
     config.echo.enabled = echo;
+    // How fast the machine is is not the question here.
+    config.deadlines.asr_ms = 120_000;
     let engines = Engines::open(&config).expect("the models are installed (make models)");
     let (vad, asr) = (engines.vad().await.expect("the detector"), engines.asr().await.expect("the recogniser"));
     let worker = |name| WorkerOptions { name, queue: 16, threads: 1, gate: None };
