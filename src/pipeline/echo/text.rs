@@ -75,7 +75,7 @@ mod tests {
         played.push("twenty-four per carton.".into(), 3500, 5000);
         assert!(played.share("Order is five hundred pieces, twenty four per", 1500) > 0.9);
         assert!(played.share("minimum odor is five hundred pieces", 1200) > 0.8);
-        assert!(played.share("How long is the delivery time?", 1200) < 0.6);
+        assert!(played.share("Why does Anna want so many dogs?", 1200) < 0.6);
         assert!(played.share("The minimum order is", 4000) < 0.6, "said before");
         assert_eq!(played.share("twenty-four per carton", 6000), 0.0, "said after it");
         assert_eq!(played.share("four", 3600), 0.0, "too short to prove anything");
