@@ -1,3 +1,5 @@
+//! Reading files: every container and sample rate against a fixture, broken ones as errors.
+
 use super::*;
 use crate::audio::{level, opus::EncoderOptions};
 

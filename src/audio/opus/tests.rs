@@ -1,3 +1,5 @@
+//! The codec on tones: length, pitch and level survive it, loss is concealed, wrong packets are errors.
+
 use super::*;
 use crate::audio::level;
 

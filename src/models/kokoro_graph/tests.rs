@@ -1,3 +1,5 @@
+//! The conversion of Kokoro on tiny graphs made here, and on the real one: it sounds the same.
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use ort::{session::Session, value::Tensor};

@@ -1,3 +1,5 @@
+//! Echo and cross-talk on voices made of noise: what is played or said by others is known, what is real is kept.
+
 use std::f32::consts::TAU;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};

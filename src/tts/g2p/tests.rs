@@ -1,3 +1,5 @@
+//! Pronunciation with the real dictionaries, language by language.
+
 use super::*;
 use crate::models::test_file;
 

@@ -1,3 +1,5 @@
+//! What is written as a voice says it: numbers, money, times and units, and that no digit is left over.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The segmenter on probabilities: where utterances begin and end, and that no sample is lost.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Chinese pronunciation: polyphonic characters, tone sandhi, neutral tones, erhua.
+
 use super::*;
 use crate::tts::g2p::tests::options;
 
