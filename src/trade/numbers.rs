@@ -8,6 +8,7 @@ mod en;
 mod literal;
 mod other;
 mod scan;
+mod sides;
 mod words;
 mod zh;
 

@@ -192,35 +192,14 @@ impl Reader<'_> {
 
     fn sides(&self, i: usize, n: &Cardinal) -> Option<Draft> {
         let scan = self.scan;
-        let mut sides = vec![n.value];
-        let (mut end, mut unit) = self.side_unit(n.end);
-        let mut number_end = n.end;
-        while sides.len() <= 6 {
-            let at = scan.skip_spaces(end);
-            let joint = scan.eat_any(at, &["×", "*", "х"]).or_else(|| {
+        let joint = |at| {
+            scan.eat_any(at, &["×", "*", "х"]).or_else(|| {
                 let (word, word_end) = scan.word(at)?;
                 matches!(word.as_str(), "x" | "por" | "par" | "mal" | "на" | "per").then_some(word_end)
-            });
-            let Some(next) = joint.and_then(|at| self.number(scan.skip_spaces(at))) else { break };
-            sides.push(next.value);
-            number_end = next.end;
-            let (next_end, next_unit) = self.side_unit(next.end);
-            (end, unit) = (next_end, next_unit.or(unit));
-        }
-        if sides.len() < 2 {
-            return None;
-        }
-        let mut draft = Draft::new(Kind::Size, Value::Sides(sides), i..end);
-        draft.number = i..if unit.is_some() { number_end } else { end };
-        draft.unit = unit.map(Unit::Measure);
-        Some(draft)
-    }
-
-    fn side_unit(&self, end: usize) -> (usize, Option<Measure>) {
-        match self.unit(end) {
-            Some((measure, unit_end)) if measure.dimension() == Dimension::Length => (unit_end, Some(measure)),
-            _ => (end, None),
-        }
+            })
+        };
+        let number = |at| self.number(at).map(|n| (n.value, n.end));
+        sides(scan, i, (n.value, n.end), joint, number, |at| self.unit(at))
     }
 
     fn range(&self, i: usize, n: &Cardinal) -> Option<Draft> {

@@ -171,35 +171,9 @@ impl Reader<'_> {
     /// 六十乘四十乘三十五厘米, 60×40×35cm.
     fn sides(&self, i: usize, n: &Numeral) -> Option<Draft> {
         let scan = self.scan;
-        let mut sides = vec![n.one()?];
-        let (mut end, mut unit) = self.side_unit(n.end);
-        let mut number_end = n.end;
-        loop {
-            let at = scan.skip_spaces(end);
-            let Some(at) = scan.eat_any(at, &["乘以", "乘", "×", "x", "X", "*"]) else { break };
-            let Some(next) = numeral(scan, scan.skip_spaces(at)).filter(|n| n.one().is_some()) else { break };
-            sides.push(next.low);
-            number_end = next.end;
-            let (next_end, next_unit) = self.side_unit(next.end);
-            (end, unit) = (next_end, next_unit.or(unit));
-            if sides.len() > 6 {
-                break;
-            }
-        }
-        if sides.len() < 2 {
-            return None;
-        }
-        let mut draft = Draft::new(Kind::Size, Value::Sides(sides), i..end);
-        draft.number = i..if unit.is_some() { number_end } else { end };
-        draft.unit = unit.map(Unit::Measure);
-        Some(draft)
-    }
-
-    fn side_unit(&self, end: usize) -> (usize, Option<Measure>) {
-        match self.unit(end) {
-            Some((measure, unit_end)) if measure.dimension() == Dimension::Length => (unit_end, Some(measure)),
-            _ => (end, None),
-        }
+        let joint = |at| scan.eat_any(at, &["乘以", "乘", "×", "x", "X", "*"]);
+        let number = |at| numeral(scan, at).and_then(|n| Some((n.one()?, n.end)));
+        sides(scan, i, (n.one()?, n.end), joint, number, |at| self.unit(at))
     }
 
     /// A unit at `i`, Chinese or a symbol.
