@@ -18,6 +18,7 @@ use super::{
     Draft,
     literal::{DateOrder, written},
     scan::Scan,
+    sides::sides,
     words::{Cardinal, Lexicon, cardinal, gap},
 };
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
         amount::{Amount, Context, Kind, Unit, Value},
         locale::separators,
         money::Currency,
-        units::{Dimension, Measure},
+        units::Measure,
     },
 };
 

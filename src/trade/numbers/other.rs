@@ -12,6 +12,7 @@ use super::{
     Draft,
     literal::{DateOrder, date_value, written},
     scan::Scan,
+    sides::sides,
     words::{Cardinal, Lexicon, Word, cardinal, gap},
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
         amount::{Amount, Context, Kind, Unit, Value},
         locale::separators,
         money::Currency,
-        units::{Dimension, Measure},
+        units::Measure,
     },
 };
 

@@ -17,11 +17,12 @@ use super::{
     Draft,
     literal::{DateOrder, written},
     scan::Scan,
+    sides::sides,
 };
 use crate::trade::{
     amount::{Amount, Context, Kind, Unit, Value},
     money::Currency,
-    units::{Dimension, Measure},
+    units::Measure,
 };
 
 /// All amounts of `text`, in order.
