@@ -15,17 +15,15 @@ const QUIET = 4;
  * @returns {Promise<{path: string, size: number}>}
  */
 export async function modules(text) {
-  const { qrcode } = await import('./vendor/qrcode.mjs');
-  // 0: the smallest version that fits; M: 15 % of the code may be hidden by glare or a thumb.
-  const code = qrcode(0, 'M');
-  code.addData(text);
-  code.make();
-  const count = code.getModuleCount();
+  const { correction, generate } = await import('./vendor/lean-qr.mjs');
+  // The smallest version that fits; at least M: 15 % of the code may be hidden by glare or a thumb.
+  const code = generate(text, { minCorrectionLevel: correction.M });
+  const count = code.size;
   let path = '';
   for (let row = 0; row < count; row++) {
     for (let column = 0; column < count; column++) {
       let run = 0;
-      while (column + run < count && code.isDark(row, column + run)) run++;
+      while (column + run < count && code.get(column + run, row)) run++;
       if (run > 0) path += `M${column + QUIET} ${row + QUIET}h${run}v1h-${run}z`;
       column += run;
     }
