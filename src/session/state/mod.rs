@@ -139,7 +139,7 @@ impl SessionState {
                 }
             }
             Input::Disconnected => self.close(None, LeaveReason::Lost),
-            Input::Joined(place) => self.on_joined(place),
+            Input::Joined(place) => self.on_joined(now, place),
             Input::Refused(fault) => self.fail(&fault, true),
             Input::ShuttingDown => self.on_shutting_down(),
             Input::Timeout => self.on_timeout(now),
@@ -223,9 +223,14 @@ impl SessionState {
         self.outputs.push_back(Output::Packet(UplinkPacket { sequence, timestamp, first, last, silence, payload }));
     }
 
-    fn on_joined(&mut self, place: Place) {
+    fn on_joined(&mut self, now: Millis, place: Place) {
         let Phase::Joining { room } = &self.phase else { return };
         let Place { session, participant, role, others, resume, token, resumed } = place;
+        // The old connection may have broken in the middle of a sentence. A client that kept the rest sends it now; one that did not (a page
+        // that was loaded again) would leave it waiting.
+        if resumed.is_some() {
+            self.gap.on_packet(now, true);
+        }
         let welcome = Welcome {
             version: VERSION,
             session,

@@ -190,6 +190,18 @@ fn a_client_that_stops_sending_is_asked_whether_it_is_there() {
 }
 
 #[test]
+fn a_client_that_comes_back_without_the_rest_of_its_sentence_is_not_waited_for() {
+    let mut session = session();
+    tell(&mut session, 0, text(HELLO));
+    tell(&mut session, 100, Input::Joined(Place { resumed: Some(Resumed { packets: 7 }), ..place(Role::Buyer) }));
+    assert_eq!(tell(&mut session, 700, Input::Timeout), [Output::Ping]);
+    tell(&mut session, 750, Input::Received(Incoming::Alive));
+    assert_eq!(tell(&mut session, 1100, Input::Timeout), [Output::Quiet]);
+    // Who is new has no sentence to end.
+    assert_eq!(joined().poll_timeout(), Some(Millis(5000)));
+}
+
+#[test]
 fn shutting_down_closes_only_outside_a_room() {
     assert_eq!(closed(&tell(&mut session(), 0, Input::ShuttingDown)), Some(CloseCode::GoingAway));
     let mut session = joined();
