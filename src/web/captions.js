@@ -20,6 +20,8 @@
 
 /** Lines kept in memory and on the device; a long market day is some hundreds. */
 export const MAX_LINES = 2000;
+/** So many go at once, so that what is kept on the device is not all written anew for each new line. */
+const FORGOTTEN = 50;
 
 /** The words of one conversation. */
 export class Conversation {
@@ -95,8 +97,7 @@ export class Conversation {
       this.byKey.set(key, line);
       this.lines.push(line);
       if (this.lines.length > MAX_LINES) {
-        const oldest = this.lines.shift();
-        if (oldest) this.byKey.delete(oldest.key);
+        for (const oldest of this.lines.splice(0, FORGOTTEN)) this.byKey.delete(oldest.key);
       }
     }
     return line;

@@ -12,8 +12,12 @@ import { button, h, setText } from './dom.js';
 /** @typedef {import('./captions.js').Text} Text */
 /** @typedef {import('./app.js').Context} Context */
 
-/** How far from the end, in pixels, the list still follows new words. */
+/** How far from the end, in pixels, the list still follows new words; how near to the top earlier lines are drawn. */
 const NEAR_END = 120;
+const NEAR_TOP = 400;
+/** Lines on the page: a phone lays out all of them for each new word. Earlier ones are drawn when somebody scrolls there, some at a time. */
+const DRAWN = 60;
+const MORE = 40;
 
 /** @type {Record<string, 'failed' | 'failed_mt' | 'failed_tts' | 'failed_busy'>} */
 const FAILED = { asr_failed: 'failed', mt_failed: 'failed_mt', tts_failed: 'failed_tts', busy: 'failed_busy', deadline: 'failed_busy' };
@@ -29,10 +33,13 @@ export function captionsView(context, showFull) {
 
   /** @type {Map<string, Block>} */
   const blocks = new Map();
+  /** The same in their order on the page: neighbours in the conversation, the newest among them. @type {Block[]} */
+  const drawn = [];
   let following = true;
   scroll.addEventListener('scroll', () => {
     following = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END;
     if (following) jump.hidden = true;
+    else if (scroll.scrollTop < NEAR_TOP) drawEarlier();
   }, { passive: true });
 
   function toEnd() {
@@ -42,20 +49,54 @@ export function captionsView(context, showFull) {
   }
 
   /** @param {Line} line */
-  function draw(line) {
-    let block = blocks.get(line.key);
-    if (!block) {
-      block = new Block(line, context, showFull);
-      blocks.set(line.key, block);
-      list.append(block.element);
-      hint.hidden = true;
-    }
+  function add(line) {
+    const block = new Block(line, context, showFull);
+    blocks.set(line.key, block);
     block.update(line);
+    hint.hidden = true;
+    return block;
+  }
+
+  /** Draws a line anew, or at the end. One that is further up than what is drawn waits until somebody scrolls there. @param {Line} line */
+  function draw(line) {
+    const { lines } = session.conversation;
+    const block = blocks.get(line.key);
+    const newest = drawn.at(-1);
+    if (block) block.update(line);
+    else if (!newest || lines.lastIndexOf(line) > lines.lastIndexOf(newest.line)) {
+      const added = add(line);
+      drawn.push(added);
+      list.append(added.element);
+    }
+  }
+
+  /** What is above stays above: the words that are being read do not move. */
+  function drawEarlier() {
+    const [oldest] = drawn;
+    const { lines } = session.conversation;
+    const end = oldest ? lines.indexOf(oldest.line) : 0;
+    const earlier = lines.slice(Math.max(0, end - MORE), Math.max(0, end)).map(add);
+    if (earlier.length === 0) return;
+    const below = scroll.scrollHeight - scroll.scrollTop;
+    // They are no news.
+    for (const { element } of earlier) element.setAttribute('aria-live', 'off');
+    list.prepend(...earlier.map((block) => block.element));
+    drawn.unshift(...earlier);
+    scroll.scrollTop = scroll.scrollHeight - below;
   }
 
   function follow() {
-    if (following) toEnd();
-    else jump.hidden = false;
+    if (!following) {
+      jump.hidden = false;
+      return;
+    }
+    if (drawn.length >= DRAWN + MORE) {
+      for (const block of drawn.splice(0, drawn.length - DRAWN)) {
+        blocks.delete(block.line.key);
+        block.element.remove();
+      }
+    }
+    toEnd();
   }
 
   /** @param {Line} line */
@@ -65,7 +106,9 @@ export function captionsView(context, showFull) {
   }
 
   function updateAll() {
-    session.conversation.lines.forEach(draw);
+    const { lines } = session.conversation;
+    const first = drawn[0] ? Math.max(0, lines.indexOf(drawn[0].line)) : Math.max(0, lines.length - DRAWN);
+    lines.slice(first).forEach(draw);
     // Once: each look at the height lays out the whole list.
     if (blocks.size > 0) follow();
   }

@@ -160,7 +160,7 @@ export function roomView(context, state) {
   }
   update(state);
   return {
-    element, update, line: captions.update, lines: () => { captions.updateAll(); showMiddle(session.state); }, level: controls.level, showInvitation,
+    element, update, line: (/** @type {import('./captions.js').Line} */ line) => { captions.update(line); full.update(line); }, lines: () => { captions.updateAll(); showMiddle(session.state); }, level: controls.level, showInvitation,
     stop: () => { invite?.stop(); overInvite?.stop(); },
   };
 }

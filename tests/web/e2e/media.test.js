@@ -6,33 +6,16 @@
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { extname, join, normalize } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { CHROMIUM, servePages } from './support/pages.js';
 
-const WEB = fileURLToPath(new URL('../../../src/web/', import.meta.url));
 const SPEECH = fileURLToPath(new URL('../../fixtures/jfk.wav', import.meta.url));
-/** The server's policy: what the page does must be possible under it. */
-const POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; " +
-  "media-src 'self' blob: mediastream:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; " +
-  "form-action 'none'; frame-ancestors 'none'";
-/** @type {Record<string, string>} */
-const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
-
-const server = createServer((request, response) => {
-  const path = normalize(new URL(request.url ?? '/', 'http://x').pathname);
-  response.setHeader('Content-Security-Policy', POLICY);
-  response.setHeader('Content-Type', TYPES[extname(path)] ?? 'text/html');
-  try {
-    response.end(path === '/' ? '<!doctype html><title>media</title><link rel="icon" href="data:,"><button>start</button>' : readFileSync(join(WEB, path)));
-  } catch {
-    response.writeHead(404).end();
-  }
-});
+/** @type {Awaited<ReturnType<typeof servePages>>} */
+let pages;
 /** @type {import('playwright-core').Browser} */
 let browser;
 
@@ -55,9 +38,9 @@ before(async () => {
   const recording = join(mkdtempSync(join(tmpdir(), 'media-')), 'talk.wav');
   // 2 s of silence, 11 s of speech, silence: the end of the speech must be found, too.
   writeFileSync(recording, padded(readFileSync(SPEECH), 2, 30));
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  pages = await servePages('<!doctype html><title>media</title><link rel="icon" href="data:,"><button>start</button>');
   browser = await chromium.launch({
-    executablePath: process.env.TONGCHUAN_CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: CHROMIUM,
     args: [
       '--no-sandbox',
       '--use-fake-ui-for-media-stream',
@@ -69,7 +52,7 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  server.close();
+  pages?.close();
 });
 
 /**
@@ -156,7 +139,7 @@ for (const [codec, forceWasm] of /** @type {const} */ ([['webcodecs', false], ['
     const complaints = [];
     page.on('request', (request) => requested.push(new URL(request.url()).pathname));
     page.on('console', (message) => complaints.push(message.text()));
-    await page.goto(`http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}/`);
+    await page.goto(pages.url);
     const running = page.evaluate(loopBack, forceWasm);
     await page.locator('button[data-ready]').click();
     const seen = await running;

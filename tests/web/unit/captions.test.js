@@ -20,6 +20,30 @@ test('committed words are appended, the pending tail is replaced', () => {
   assert.deepEqual(line?.source, { lang: 'en', committed: 'How much is this one?', pending: '', last: true });
 });
 
+test('a sentence that is interpreted while it is said: words and translation grow beside each other, each to its own end', () => {
+  const talk = new Conversation(0);
+  const translated = (/** @type {string} */ committed, pending = '', last = false) => caption({ kind: 'translation', lang: 'es', committed, pending, last });
+  /** @type {[any, string, string][]} what comes, and the words and the translation after it */
+  const steps = [
+    [caption({ pending: 'I would' }), '|I would', ''],
+    [caption({ committed: 'I would like', pending: ' three' }), 'I would like| three', ''],
+    [translated('Quisiera', ' tres'), 'I would like| three', 'Quisiera| tres'],
+    [caption({ committed: ' three boxes,' }), 'I would like three boxes,|', 'Quisiera| tres'],
+    [caption({ committed: '', pending: ' please' }), 'I would like three boxes,| please', 'Quisiera| tres'],
+    [translated(' tres cajas,'), 'I would like three boxes,| please', 'Quisiera tres cajas,|'],
+    [caption({ committed: ' please.', last: true }), 'I would like three boxes, please.|', 'Quisiera tres cajas,|'],
+    [translated(' por favor.'), 'I would like three boxes, please.|', 'Quisiera tres cajas, por favor.|'],
+    [translated('', 'ignored', true), 'I would like three boxes, please.|', 'Quisiera tres cajas, por favor.|'],
+  ];
+  const read = (/** @type {import('../../../src/web/captions.js').Text | null | undefined} */ text) => (text ? `${text.committed}|${text.pending}` : '');
+  for (const [message, source, translation] of steps) {
+    const line = talk.apply(message, ME, 0);
+    assert.deepEqual([read(line?.source), read(line?.translations[0])], [source, translation]);
+  }
+  assert.equal(talk.lines.length, 1);
+  assert.deepEqual([talk.lines[0]?.source?.last, talk.lines[0]?.translations[0]?.last], [true, true]);
+});
+
 test('the other is read in my language first; I am read as I was recognised', () => {
   const talk = new Conversation(0);
   const theirs = /** @type {import('../../../src/web/captions.js').Line} */ (talk.apply(caption({ committed: 'Hello' }), ME, 0));
@@ -69,12 +93,12 @@ test('a reload in the middle of a sentence goes on in the same line', () => {
   for (const broken of [null, undefined, 'x', {}, { lines: 3 }, []]) assert.equal(Conversation.restore(broken, 1).lines.length, 0);
 });
 
-test('memory is bounded: the oldest lines go', () => {
+test('memory is bounded: the oldest lines go, fifty at a time', () => {
   const talk = new Conversation(0);
   for (let i = 0; i < MAX_LINES + 5; i++) talk.apply(caption({ utterance: i, committed: String(i) }), ME, i);
-  assert.equal(talk.lines.length, MAX_LINES);
-  assert.equal(talk.lines[0]?.utterance, 5);
-  assert.equal(talk.byKey.size, MAX_LINES);
+  assert.equal(talk.lines.length, MAX_LINES - 45);
+  assert.deepEqual([talk.lines[0]?.utterance, talk.lines.at(-1)?.utterance], [50, MAX_LINES + 4]);
+  assert.equal(talk.byKey.size, MAX_LINES - 45);
 });
 
 test('numbers of the server are kept with their line', () => {
