@@ -22,6 +22,8 @@ export function controls(stall) {
     await sleep(4000);
     assert.ok(wires.buyer.up - bytes < 1500, `${wires.buyer.up - bytes} bytes were sent while muted`);
     assert.deepEqual(buyer.messages.slice(from).filter((m) => m.type === 'caption'), []);
+    // Whatever the recording's last sound is: it is over when the microphone is heard again.
+    await buyer.speak(1);
     await buyer.get('mute').click();
   });
 
@@ -34,6 +36,8 @@ export function controls(stall) {
     await mouse.down();
     await sleep(100);
     await mouse.up();
+    // The last sound before the finger was lifted is waited for; only then the button is up.
+    await eventually('the button is up', () => buyer.sent.at(-1)?.held === false);
     const from = [buyer.messages.length, merchant.messages.length];
     await buyer.speak('d14', 1);
     await sleep(3000 + WOULD_BE_HEARD_MS);

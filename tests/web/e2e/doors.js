@@ -29,7 +29,7 @@ async function refusal(phone, room, token) {
 export function doors(stall) {
   stall.step('the WebAssembly codec carries a conversation both ways', async () => {
     const { merchant, buyer, wires } = stall;
-    for (const phone of [merchant, buyer]) await phone.page.goto(`${stall.wire(phone).url}/?codec=wasm`);
+    for (const phone of [merchant, buyer]) await phone.reload(`${stall.wire(phone).url}/?codec=wasm`);
     for (const phone of [merchant, buyer]) {
       await phone.returned();
       await eventually('they see each other', async () => (await phone.get('peer-state').getAttribute('data-state')) === 'here');

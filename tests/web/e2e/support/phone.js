@@ -4,7 +4,7 @@
  * The fake capture file is per browser process, so each phone is a process. `speak` rewrites the file and opens the microphone again,
  * which plays it from its beginning. Knows the page only through its data-testid hooks and `window.tongchuan`.
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,16 +12,20 @@ import jsQR from 'jsqr';
 import { chromium } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { decode, writeScript, writeWav } from './audio.js';
+import { CHROMIUM } from './pages.js';
 import { ROOT } from './server.js';
 
-const CHROMIUM = process.env.TONGCHUAN_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
 const SCREENSHOTS = join(ROOT, 'target/web-screenshots');
 mkdirSync(SCREENSHOTS, { recursive: true });
 
 /** Longest wait for an interpretation to be complete: two cores, maybe busy with other things. */
 const INTERPRETED_MS = 120_000;
 
+/** How far packets run ahead of the ear: LEAD in src/pipeline/player.rs. */
+const LEAD_MS = 400;
+
 /** @typedef {import('playwright-core').Page} Page */
+/** @typedef {{utterance: number, lang: string, text: string}} Said what was committed of an utterance in one language */
 /**
  * @typedef {object} PhoneOptions
  * @property {string} name
@@ -143,6 +147,12 @@ export class Phone {
     await this.talking();
   }
 
+  /** Loads the page again, on a microphone that is silent: it would say its last script once more. @param {string} [url] another page */
+  async reload(url) {
+    writeWav(this.microphone, new Int16Array(48_000));
+    await (url ? this.page.goto(url) : this.page.reload({ waitUntil: 'commit' }));
+  }
+
   /**
    * Speaks recordings (by id) and pauses (in seconds), from now on; does not wait until they are said.
    * @param {(string | number)[]} parts
@@ -168,46 +178,60 @@ export class Phone {
 
   /**
    * What the server's captions said since message `from`, utterance by utterance, once `count` of them are complete and on the page.
+   * However many pieces an utterance came in, what was committed of it is one text.
    * @param {'source' | 'translation'} kind
    * @param {number} count
    * @param {number} from
    * @param {number} [ms]
-   * @returns {Promise<{utterance: number, lang: string, text: string}[]>}
+   * @returns {Promise<Said[]>}
    */
   async spoken(kind, count, from, ms = INTERPRETED_MS) {
     const deadline = Date.now() + ms;
     for (;;) {
-      const captions = this.messages.slice(from).filter((m) => m.type === 'caption' && m.kind === kind);
-      const ended = [...new Set(captions.filter((m) => m.last).map((m) => m.utterance))];
-      const said = ended.map((utterance) => {
-        const parts = captions.filter((m) => m.utterance === utterance);
-        return { utterance, lang: parts[0].lang, text: parts.map((m) => m.committed).join('').trim() };
-      }).filter(({ text }) => text !== '');
-      const shown = await this.captions(kind);
-      const missing = said.filter((s) => !shown.some((c) => c.utterance === String(s.utterance) && c.text === s.text));
-      if (said.length >= count && missing.length === 0) return said;
+      const said = complete(this.messages.slice(from), kind);
+      if (said.length >= count) {
+        const shown = await this.captions(kind);
+        const missing = said.filter((s) => !shown.some((c) => c.utterance === String(s.utterance) && c.text === s.text));
+        if (missing.length === 0) return said;
+      }
       if (Date.now() > deadline) {
         const errors = this.messages.slice(from).filter((m) => m.type === 'error');
-        throw new Error(`${this.name}: ${said.length} of ${count} ${kind} captions, ${missing.length} of them not on the page: ${JSON.stringify({ said, shown, errors })}`);
+        throw new Error(`${this.name}: ${said.length} of ${count} ${kind} captions: ${JSON.stringify({ said, shown: await this.captions(kind), errors })}`);
       }
       await sleep(100);
     }
   }
 
-  /** Waits until everything that others said since message `from` was spoken here, and the loudspeaker is quiet. @param {number} from */
+  /**
+   * Waits until everything that others said since message `from` was translated and spoken to its end here, and the loudspeaker is quiet.
+   * @param {number} from
+   */
   async silent(from) {
     const deadline = Date.now() + INTERPRETED_MS;
     for (;;) {
-      const since = this.messages.slice(from);
       const me = this.messages.filter((m) => m.type === 'welcome').at(-1)?.participant;
-      const failed = new Set(since.filter((m) => m.type === 'error').map((m) => m.utterance));
-      const translated = since.filter((m) => m.type === 'caption' && m.kind === 'translation' && m.last && m.speaker !== me && !failed.has(m.utterance));
-      const spoken = since.filter((m) => m.type === 'speech_end').map((m) => m.utterance);
-      const idle = await this.page.evaluate(() => /** @type {any} */ (window).tongchuan.state.audio === 'idle');
-      if (idle && translated.every((m) => spoken.includes(m.utterance))) return;
-      if (Date.now() > deadline) throw new Error(`${this.name}: still playing, or waiting for speech: ${translated.length} translated, ${spoken.length} spoken`);
+      const waiting = unheard(this.messages.slice(from), me);
+      if (waiting.length === 0 && (await this.page.evaluate(() => /** @type {any} */ (window).tongchuan.state.audio)) === 'idle') return;
+      if (Date.now() > deadline) throw new Error(`${this.name}: still playing, or waiting for the speech of ${JSON.stringify(waiting)}`);
       await sleep(100);
     }
+  }
+
+  /**
+   * The same as {@link spoken} and {@link silent} for `count` sentences of others, without a look at the page: what it does meanwhile, it does by itself.
+   * @param {number} count
+   * @param {number} from
+   */
+  async told(count, from) {
+    const deadline = Date.now() + INTERPRETED_MS;
+    const me = this.messages.filter((m) => m.type === 'welcome').at(-1)?.participant;
+    const over = () => complete(this.messages.slice(from), 'translation').length >= count && unheard(this.messages.slice(from), me).length === 0;
+    while (!over()) {
+      if (Date.now() > deadline) throw new Error(`${this.name}: ${count} sentences were not interpreted`);
+      await sleep(100);
+    }
+    // The end of the speech is sent this much before it is heard.
+    await sleep(LEAD_MS + 600);
   }
 
   /** The text of the QR code as a camera would read it. */
@@ -267,6 +291,44 @@ export class Phone {
     await this.context.close();
     rmSync(this.#profile, { recursive: true, force: true });
   }
+}
+
+/**
+ * The utterances whose captions of a kind are complete: what was committed of each, piece by piece, as one text. Those without a word count as unsaid.
+ * @param {any[]} messages
+ * @param {'source' | 'translation'} kind
+ * @returns {Said[]}
+ */
+export function complete(messages, kind) {
+  const captions = messages.filter((m) => m.type === 'caption' && m.kind === kind);
+  const ended = [...new Set(captions.filter((m) => m.last).map((m) => m.utterance))];
+  return ended.map((utterance) => {
+    const parts = captions.filter((m) => m.utterance === utterance);
+    return { utterance, lang: parts[0].lang, text: parts.map((m) => m.committed).join('').trim() };
+  }).filter(({ text }) => text !== '');
+}
+
+/**
+ * The utterances of others that are being translated or spoken, or are still to be spoken. Clauses are spoken while later ones are still being
+ * said, so neither the end of a text nor the end of a sound alone is the end.
+ * @param {any[]} messages
+ * @param {number} me
+ * @returns {number[]}
+ */
+export function unheard(messages, me) {
+  const failed = new Set(messages.filter((m) => m.type === 'error').map((m) => m.utterance));
+  // A message that a lost connection swallowed is on the wire twice: a stream counts once.
+  const count = (/** @type {string} */ type, /** @type {number} */ utterance) => new Set(messages.filter((m) => m.type === type && m.utterance === utterance).map((m) => m.stream)).size;
+  const translations = messages.filter((m) => m.type === 'caption' && m.kind === 'translation' && m.speaker !== me);
+  const begun = [...new Set([...translations, ...messages.filter((m) => m.type === 'speech_start')].map((m) => m.utterance))];
+  return begun.filter((utterance) => {
+    const [starts, ends] = [count('speech_start', utterance), count('speech_end', utterance)];
+    if (starts > ends) return true;
+    if (failed.has(utterance)) return false;
+    const own = translations.filter((m) => m.utterance === utterance);
+    const words = own.map((m) => m.committed).join('').trim();
+    return own.length > 0 && (!own.some((m) => m.last) || (words !== '' && starts === 0));
+  });
 }
 
 /** Runs in every page before its own scripts. */

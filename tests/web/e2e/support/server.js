@@ -45,7 +45,8 @@ export class Server {
     if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: run \`cargo build\` first, or set TONGCHUAN_BIN`);
     const config = join(this.#state, 'config.toml');
     writeFileSync(config, CONFIG);
-    const child = spawn(BINARY, ['serve', '--config', config, '--listen', `127.0.0.1:${this.port}`, ...this.#args], {
+    // Phones are machines of their own: the models must not take the time of what stands for them here.
+    const child = spawn('nice', ['-n', '10', BINARY, 'serve', '--config', config, '--listen', `127.0.0.1:${this.port}`, ...this.#args], {
       env: { ...process.env, XDG_STATE_HOME: this.#state, RUST_LOG: 'info,tongchuan=debug' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

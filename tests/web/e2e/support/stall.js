@@ -101,18 +101,15 @@ export class Stall {
     const recording = await listener.record();
     // A pause as between two sentences: longer than any endpointing.
     await speaker.speak(...ids.flatMap((id) => [0.5, id, 1.2]), 1);
-    // What the harness itself does in the page (opening the microphone, reading the recording) is not counted.
-    await Promise.all([speaker.longTasks(), listener.longTasks()]);
     const sources = await speaker.spoken('source', ids.length, from);
     const heard = await listener.spoken('source', ids.length, until);
     const targets = await listener.spoken('translation', ids.length, until);
     const own = await speaker.spoken('translation', ids.length, from);
     await listener.silent(until);
-    const longTasks = [...(await speaker.longTasks()), ...(await listener.longTasks())];
     const { samples, element } = await recording.stop();
     assert.deepEqual(heard, sources, 'both are shown the same words');
     assert.deepEqual(own, targets, 'both are shown the same translation');
-    return { sources, targets, samples, element, longTasks };
+    return { sources, targets, samples, element };
   }
 
   /**
