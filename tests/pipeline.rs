@@ -148,7 +148,7 @@ async fn a_client_that_sends_nothing_in_silence_is_understood_all_the_same() {
 async fn a_sentence_waits_for_sound_that_was_held_back_but_not_for_ever() {
     let (mut phone, mut events_rx) = start_speaker(FakeOptions::default());
     phone.say(1000).await;
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    tokio::time::sleep(Duration::from_secs(50)).await;
     phone.say(1000).await;
     let stopped = Instant::now();
     let mut words = Vec::new();
@@ -163,7 +163,7 @@ async fn a_sentence_waits_for_sound_that_was_held_back_but_not_for_ever() {
     let [words] = &words[..] else { panic!("{words:?}") };
     let seconds: f32 = words.split(' ').nth(1).unwrap().parse().unwrap();
     assert!((1.8..=2.4).contains(&seconds), "one sentence of {seconds} s");
-    assert!((Duration::from_secs(14)..Duration::from_secs(17)).contains(&ended), "{ended:?}");
+    assert!((Duration::from_secs(59)..Duration::from_secs(62)).contains(&ended), "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -43,8 +43,9 @@ const MAX_UNJUDGED: Duration = Duration::from_secs(20);
 const SILENCE_AFTER_LAST: Duration = Duration::from_millis(60);
 
 /// A client that announced nothing may have lost its connection in the middle of a word: the sentence waits for the sound that the
-/// client keeps, which is 15 s. That a client is there and only silent, the session finds out ([`SpeakerInput::Quiet`]).
-const SILENCE_AFTER_GAP: Duration = Duration::from_secs(15);
+/// client keeps, as long as the client may come back. That a client is there and only silent, the session finds out
+/// ([`SpeakerInput::Quiet`]); that it does not come back, the room ([`SpeakerInput::Finish`]).
+const SILENCE_AFTER_GAP: Duration = Duration::from_secs(60);
 
 /// One VAD window of silence at a time.
 const SILENCE_STEP: Duration = Duration::from_millis(32);

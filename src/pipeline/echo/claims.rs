@@ -8,6 +8,7 @@ use super::{
     EchoOptions, Kind, Source, State,
     bands::{self, Bands},
     compare::{Heard, Likeness, SPAN, STEP},
+    replay,
     track::{FRAME_MS, Track},
 };
 
@@ -45,6 +46,19 @@ impl Claim {
     pub(super) fn played(heard: &Heard, begin: i64, source: &Source, options: &EchoOptions) -> Option<Self> {
         let window = window(heard, begin, options.playback_delay, EARLY, &source.track);
         let likeness = heard.compare(&window)?;
+        let same = same(&likeness)?;
+        let explained = heard.explained(&window, &likeness, |s| same[s]);
+        Some(Self { kind: Kind::Playback, explained })
+    }
+
+    /// What something played explains that is heard again, whenever it was played. Only an utterance that is it from beginning to end counts.
+    pub(super) fn replayed(heard: &Heard, source: &Source) -> Option<Self> {
+        let played: Vec<Bands> = source.track.latest(usize::MAX).copied().collect();
+        let window = replay::window(heard, &played)?;
+        let likeness = heard.compare(&window)?;
+        if likeness.correlations.len() < MIN_RUN || likeness.mean() < SAME {
+            return None;
+        }
         let same = same(&likeness)?;
         let explained = heard.explained(&window, &likeness, |s| same[s]);
         Some(Self { kind: Kind::Playback, explained })

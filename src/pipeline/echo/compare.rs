@@ -4,6 +4,8 @@
 //! the sound rises and falls in each band, half a second at a time. Then, at the delay found, each frame is asked whether the source
 //! explains it. Pure arithmetic over frames; what follows from it is decided in [`super`].
 
+use std::ops::Range;
+
 use super::bands::{BANDS, Bands, SILENCE, power};
 
 /// Frames that are compared at a time: half a second, about two syllables. Shorter pieces of speech resemble each other by chance.
@@ -13,7 +15,7 @@ pub const STEP: usize = 8;
 /// Frames to each side over which a band's slow part is averaged.
 const SLOW: usize = 24;
 /// Frames by which a stretch may be shifted against the best delay of the whole: a jitter buffer stretches and shortens.
-const WANDER: usize = 2;
+pub(super) const WANDER: usize = 2;
 /// A band whose speech rises less than this above its noise, in dB, says nothing.
 const MIN_RANGE: f32 = 6.0;
 /// Nothing that is fainter than the loudest by more than this matters, in dB: rooms ring, codecs invent.
@@ -71,6 +73,25 @@ impl Heard {
         self.frames.len()
     }
 
+    /// The frames from the first to the last that has sound.
+    pub(super) fn sounding(&self) -> Range<usize> {
+        let sounds = |i: &usize| self.sounds(*i).count() >= MIN_BANDS;
+        let first = (0..self.count()).find(sounds).unwrap_or(0);
+        first..(first..self.count()).rfind(sounds).map_or(first, |last| last + 1)
+    }
+
+    /// What [`Heard::compare`] compares, of the frames `range` here and of all of `source`. None when there is nothing to compare.
+    pub(super) fn features(&self, range: Range<usize>, source: &[Bands]) -> Option<(Vec<Bands>, Vec<Bands>)> {
+        let source_loud = loud(source);
+        let useful: [bool; BANDS] = std::array::from_fn(|b| self.useful[b] && source_loud[b] > SILENCE + MIN_RANGE);
+        if useful.iter().filter(|u| **u).count() < MIN_BANDS {
+            return None;
+        }
+        // What is too faint to be heard above the microphone's noise is cut off at the source too.
+        let floor = std::array::from_fn(|b| source_loud[b] - (self.loud[b] - self.floor[b]));
+        Some((fast(self.frames.get(range)?, &useful, &self.floor), fast(source, &useful, &floor)))
+    }
+
     /// Level of the sound in a frame, in dB; what is noise does not count.
     pub fn level(&self, frame: usize) -> f32 {
         let sum: f32 = self.sounds(frame).map(|(_, db)| power(db)).sum();
@@ -81,14 +102,7 @@ impl Heard {
     /// of delays. None when there is nothing to compare with.
     pub fn compare(&self, source: &[Bands]) -> Option<Likeness> {
         let delays = (source.len() + 1).checked_sub(self.frames.len())?;
-        let source_loud = loud(source);
-        let useful: [bool; BANDS] = std::array::from_fn(|b| self.useful[b] && source_loud[b] > SILENCE + MIN_RANGE);
-        if useful.iter().filter(|u| **u).count() < MIN_BANDS {
-            return None;
-        }
-        let x = fast(&self.frames, &useful, &self.floor);
-        // What is too faint to be heard above the microphone's noise is cut off at the source too.
-        let y = fast(source, &useful, &std::array::from_fn(|b| source_loud[b] - (self.loud[b] - self.floor[b])));
+        let (x, y) = self.features(0..self.count(), source)?;
         let starts: Vec<usize> = (0..self.count().saturating_sub(SPAN - STEP).max(1)).step_by(STEP).collect();
         let score = |delay: usize| -> f32 {
             // Every other stretch: they still overlap by half.

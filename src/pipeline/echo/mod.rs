@@ -11,6 +11,7 @@ pub mod bands;
 mod claims;
 pub mod compare;
 mod parts;
+mod replay;
 pub mod text;
 pub mod track;
 
@@ -281,7 +282,7 @@ impl Acoustics {
             })
             .collect();
         if claims.is_empty() {
-            return Verdict::Real;
+            return if self.is_replay(&heard) { Verdict::Echo(Kind::Playback) } else { Verdict::Real };
         }
         let unexplained = |by: &dyn Fn(&Claim) -> bool| {
             let explained = |i: usize| claims.iter().any(|c| by(c) && c.explained.get(i).copied().unwrap_or(false));
@@ -293,10 +294,19 @@ impl Acoustics {
         let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
         let sample = |frame| usize::try_from(position(frame).saturating_sub(range.start)).unwrap_or(length).min(length);
         match unexplained(&|_| true) {
+            Parts::All | Parts::Some(_) if self.is_replay(&heard) => Verdict::Echo(Kind::Playback),
             Parts::All => Verdict::Real,
             Parts::None => Verdict::Echo(if all_played() { Kind::Playback } else { Kind::Microphone }),
             Parts::Some(kept) => Verdict::Partly(kept.into_iter().map(|r| sample(r.start)..sample(r.end)).collect()),
         }
+    }
+}
+
+impl Acoustics {
+    /// Whether all that was heard was played before, within what is remembered: the words of such a sound would not be the room's.
+    fn is_replay(&self, heard: &Heard) -> bool {
+        let mut played = self.sources.values().filter(|s| s.kind == Kind::Playback).filter_map(|s| Claim::replayed(heard, s));
+        played.any(|claim| parts::parts(heard, |i| !claim.explained.get(i).copied().unwrap_or(false)) == Parts::None)
     }
 }
 

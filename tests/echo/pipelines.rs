@@ -1,13 +1,9 @@
-//! Two phones at one stall with recorded speech: each microphone hears its owner, the other person and both loudspeakers.
+//! The pipelines of two phones with the real detector and recogniser, in real time: what is said is interpreted once, no echo is.
 //!
-//! First all recordings through the pure judgement, at every loudness and delay; then the pipelines with the real detector and
-//! recogniser in real time, where what is played comes back into both microphones. No echo is interpreted, nothing real is lost.
+//! What is played comes back into both microphones. The translator says next to nothing and the voice speaks recordings: how well they
+//! do is not the question here.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -16,11 +12,11 @@ use tokio::{
 };
 use tongchuan::{
     audio::{
-        file, level,
+        file,
         opus::{Decoder, Encoder, EncoderOptions},
     },
     config::Config,
-    dialogue::{self, Line},
+    dialogue::Line,
     engines::Engines,
     ids::{ParticipantId, UtteranceId},
     inference::worker::{WorkerOptions, spawn_task},
@@ -28,141 +24,17 @@ use tongchuan::{
     mt::{MtJob, Translation},
     pipeline::{
         Pipelines,
-        echo::{Acoustics, EchoOptions, Kind, SourceId, Verdict},
         event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, UplinkPacket},
         stages::Stages,
     },
     protocol::message::Role,
     router::{LaneHandle, LaneKey, PipelineFactory as _, RoomSerial, SpeakerHandle, SpeakerKey},
     score::cer,
-    time::{Clock, Millis, SampleRate},
+    time::{Clock, SampleRate},
     tts::{Speech, TtsJob},
 };
 
-/// Samples of 20 ms at 16 kHz.
-const FRAME: usize = 320;
-
-fn lines() -> Vec<Line> {
-    let lines = dialogue::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/trade")).expect("the dialogue");
-    assert_eq!(lines.len(), 40);
-    lines
-}
-
-/// A recording without the silence around it.
-fn words(line: &Line) -> Vec<f32> {
-    let samples = dialogue::recording(line).expect("a recording");
-    let loud = |frame: &[f32]| level::dbfs(level::rms(frame)) > -50.0;
-    let first = samples.chunks(FRAME).position(loud).unwrap_or(0);
-    let last = samples.chunks(FRAME).rposition(loud).unwrap_or(0);
-    samples[first * FRAME..((last + 1) * FRAME).min(samples.len())].to_vec()
-}
-
-fn add(to: &mut Vec<f32>, at_ms: usize, what: &[f32], db: f32) {
-    let at = at_ms * 16;
-    to.resize(to.len().max(at + what.len()), 0.0);
-    for (t, w) in to[at..].iter_mut().zip(what) {
-        *t += w * level::factor(db);
-    }
-}
-
-/// The same sound after a room: a few late copies of it, each fainter.
-fn in_a_room(samples: &[f32]) -> Vec<f32> {
-    let mut out = samples.to_vec();
-    for (delay_ms, db) in [(11, -6.0), (23, -8.0), (47, -12.0), (89, -17.0), (151, -23.0)] {
-        add(&mut out, delay_ms, samples, db);
-    }
-    out
-}
-
-/// After an encoder and a decoder, as every sound of a client is.
-fn through_opus(samples: &[f32]) -> Vec<f32> {
-    let mut encoder = Encoder::new(&EncoderOptions { rate: SampleRate::ASR, ..EncoderOptions::default() }).unwrap();
-    let (mut decoder, mut out) = (Decoder::new().unwrap(), Vec::new());
-    encoder.push(samples, |packet| decoder.decode(packet, &mut out).unwrap());
-    out
-}
-
-/// A little noise, different for each seed.
-fn hiss(seed: u32, samples: &mut [f32]) {
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    for sample in samples {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        *sample += (state as f32 / u32::MAX as f32 - 0.5) * 0.002;
-    }
-}
-
-/// A room with two microphones and a loudspeaker that have heard all this from time 0 on.
-fn room(sounds: [Vec<f32>; 2], played: &[f32], at_ms: usize) -> (Acoustics, [SourceId; 2]) {
-    let mut acoustics = Acoustics::new(EchoOptions::default());
-    let mics = [acoustics.add(Kind::Microphone), acoustics.add(Kind::Microphone)];
-    let speaker = acoustics.add(Kind::Playback);
-    let length = sounds.iter().map(Vec::len).max().unwrap_or(0) + 8_000;
-    for ((seed, mic), mut sound) in (1..).zip(mics).zip(sounds) {
-        sound.resize(length, 0.0);
-        hiss(seed, &mut sound);
-        for (n, piece) in through_opus(&sound).chunks(512).enumerate() {
-            acoustics.hear(mic, piece, Millis((n as u64 + 1) * 32));
-        }
-    }
-    for (n, piece) in through_opus(played).chunks(FRAME).enumerate() {
-        acoustics.hear(speaker, piece, Millis(at_ms as u64 + (n as u64 + 1) * 20));
-    }
-    (acoustics, mics)
-}
-
-/// As the segmenter delimits it: a pre-roll before, a tail after.
-fn delimited(begin_ms: usize, samples: usize) -> std::ops::Range<u64> {
-    ((begin_ms - 256) * 16) as u64..(begin_ms * 16 + samples + 2560) as u64
-}
-
-#[test]
-fn no_recording_that_is_played_or_said_by_the_other_counts_and_none_that_is_real_is_lost() {
-    let lines = lines();
-    for (n, line) in lines.iter().enumerate() {
-        let said = words(line);
-        let far = in_a_room(&said);
-        let delay = 30 + (n * 97) % 271;
-        for db in [-10.0, -20.0] {
-            let mut sounds = [Vec::new(), Vec::new()];
-            add(&mut sounds[0], 1000 + delay, &far, db);
-            let (mut acoustics, mics) = room(sounds, &said, 1000);
-            let range = delimited(1000 + delay, said.len());
-            acoustics.began(mics[0], 0, range.start);
-            let verdict = acoustics.judge(mics[0], 0, range);
-            assert_eq!(verdict, Verdict::Echo(Kind::Playback), "{} played, {db} dB, {delay} ms", line.id);
-        }
-        for db in [-6.0, -12.0, -18.0] {
-            let mut sounds = [Vec::new(), Vec::new()];
-            add(&mut sounds[0], 1000, &said, 0.0);
-            add(&mut sounds[1], 1000 + delay, &far, db);
-            // Something unlike it was played just before.
-            let other = words(&lines[(n + 7) % lines.len()]);
-            let (mut acoustics, mics) = room(sounds, &other, 400);
-            let (near, overheard) = (delimited(1000, said.len()), delimited(1000 + delay, said.len()));
-            acoustics.began(mics[0], 0, near.start);
-            acoustics.began(mics[1], 0, overheard.start);
-            let verdict = acoustics.judge(mics[1], 0, overheard);
-            assert_eq!(verdict, Verdict::Echo(Kind::Microphone), "{} overheard, {db} dB, {delay} ms", line.id);
-            assert_eq!(acoustics.judge(mics[0], 0, near), Verdict::Real, "{} said, {db} dB, {delay} ms", line.id);
-        }
-        // Both speak at once, each into the other's microphone too.
-        let other = words(&lines[(n + 3) % lines.len()]);
-        let mut sounds = [Vec::new(), Vec::new()];
-        add(&mut sounds[0], 1000, &said, 0.0);
-        add(&mut sounds[1], 1000 + delay, &far, -12.0);
-        add(&mut sounds[1], 1300, &other, 0.0);
-        add(&mut sounds[0], 1300 + delay, &in_a_room(&other), -12.0);
-        let (mut acoustics, mics) = room(sounds, &[], 0);
-        for (mic, begin, length) in [(0, 1000, said.len()), (1, 1000 + delay, other.len() + 16 * (300 - delay.min(300)))] {
-            let range = delimited(begin, length);
-            acoustics.began(mics[mic], 0, range.start);
-            let verdict = acoustics.judge(mics[mic], 0, range);
-            assert!(!matches!(verdict, Verdict::Echo(_)), "{} and another at once, microphone {mic}: {verdict:?}", line.id);
-        }
-    }
-}
+use crate::mixing::{FRAME, add, hiss, in_a_room, lines, words};
 
 /// What comes back into a microphone.
 #[derive(Debug, Clone, Copy)]
