@@ -13,6 +13,7 @@ use tongchuan::{
     language::{Language, Spoken},
     mt::{MtJob, Translation},
     offline,
+    pipeline::conversation::Conversation,
     score::{cer, chrf, wer},
     time::SampleRate,
 };
@@ -29,8 +30,8 @@ async fn score(mt: &Handle<MtJob, Translation>, from: Language, to: Language) ->
     let (sources, references) = (lines(from)?, lines(to)?);
     let (mut targets, mut failed) = (Vec::new(), 0);
     for source in &sources {
-        match offline::translate(mt, from, to, source).await {
-            Ok(done) => targets.push(done.output.into_inner()),
+        match offline::translate(mt, from, to, source, &Conversation::default()).await {
+            Ok(done) => targets.push(done.output.text.into_inner()),
             Err(_) => {
                 failed += 1;
                 targets.push(String::new());

@@ -97,11 +97,13 @@ pub struct Rooms {
     pub max_rooms: usize,
     /// Minutes after which an empty room is forgotten.
     pub idle_minutes: u64,
+    /// Words of the trade, a CSV file (see README.md). They go before those that the program comes with.
+    pub glossary: Option<PathBuf>,
 }
 
 impl Default for Rooms {
     fn default() -> Self {
-        Self { capacity: 2, open: false, max_rooms: 256, idle_minutes: 10 }
+        Self { capacity: 2, open: false, max_rooms: 256, idle_minutes: 10, glossary: None }
     }
 }
 

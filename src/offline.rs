@@ -7,9 +7,10 @@ use crate::{
     inference::{JobError, Priority, worker::Handle},
     language::{Language, Spoken, Voice},
     mt::{MtJob, Translation},
-    pipeline::segments::Segments,
+    pipeline::{amounts, conversation::Conversation, segments::Segments},
     privacy::Redacted,
     time::SampleRate,
+    trade::guard::Guard,
     tts::{Speech, TtsJob, clauses},
     vad::{
         VadJob, VadOutput, VadState, WINDOW,
@@ -75,7 +76,17 @@ pub async fn recognise(
     Ok(Timed { output: done.output, took: done.ran })
 }
 
-/// Translates `text` as the pipeline would: sentence by sentence, each with the one before it.
+/// A translation whose amounts were checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The text.
+    pub text: Redacted,
+    /// False when it may say a wrong amount, or lacks one.
+    pub verified: bool,
+}
+
+/// Translates `text` as the pipeline would: sentence by sentence, each with the one before it, amounts held to those of the source.
+/// `talk` is what was said before and is told what `text` says.
 ///
 /// # Errors
 /// [`JobError`] of the translator.
@@ -84,22 +95,27 @@ pub async fn translate(
     from: Language,
     to: Language,
     text: &str,
-) -> Result<Timed<Redacted>, JobError> {
+    talk: &Conversation,
+) -> Result<Timed<Checked>, JobError> {
     let mut segments = Segments::default();
     segments.push(text);
-    let (mut took, mut target) = (Duration::ZERO, String::new());
+    let (mut took, mut target, mut verified) = (Duration::ZERO, String::new(), true);
     let mut history = Vec::new();
     while let Some(segment) = segments.next(from).or_else(|| segments.finish()) {
-        let job = MtJob { history: std::mem::take(&mut history), ..MtJob::new(from, to, segment.as_str()) };
-        let done = mt.submit(job, Priority::Mt, NO_HURRY)?.output().await?;
-        took += done.ran;
+        let guard = Guard::new(&segment, from, to, &talk.context());
+        talk.note(guard.amounts());
+        let job = MtJob { history: std::mem::take(&mut history), ..amounts::job(from, to, &guard) };
+        let done = mt.submit(job.clone(), Priority::Mt, NO_HURRY)?.output().await?;
+        let settled = amounts::settle(mt, NO_HURRY, &guard, job, "", done.output.text).await;
+        took += done.ran + settled.took;
+        verified &= settled.verified;
         if !target.is_empty() && !to.is_unspaced() {
             target.push(' ');
         }
-        target.push_str(done.output.text.expose());
-        history = vec![(segment.into(), done.output.text)];
+        target.push_str(settled.text.expose());
+        history = vec![(guard.asked().into(), settled.text)];
     }
-    Ok(Timed { output: target.into(), took })
+    Ok(Timed { output: Checked { text: target.into(), verified }, took })
 }
 
 /// Speaks `text`, clause by clause.

@@ -80,7 +80,7 @@ async fn phrases_stand_for_what_was_spoken_and_nothing_is_lost() {
         id: "tone".into(),
         from: Language::ZH,
         to: Language::EN,
-        parts: vec![Part { from_s: 0.0, to_s: 6.2, transcript: "heard".into(), reference: None }],
+        parts: vec![Part { from_s: 0.0, to_s: 6.2, transcript: "heard".into(), reference: None, numbers: None }],
         samples,
     };
     let m = measure(&clip, &trace.events);

@@ -12,6 +12,7 @@ use tongchuan::{
     language::{Language, Spoken, Voice},
     pipeline::{
         acoustics::Room,
+        conversation::Conversation,
         echo::EchoOptions,
         event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, UplinkPacket},
         lane, speaker,
@@ -75,7 +76,8 @@ fn start_lane(options: FakeOptions) -> (mpsc::Sender<LaneInput>, mpsc::Receiver<
     let (input_tx, input_rx) = mpsc::channel(16);
     let (events_tx, events_rx) = mpsc::channel(64);
     let loudspeaker = Room::new(EchoOptions::default()).loudspeaker().ok();
-    let lane_options = lane::LaneOptions { language: Language::EN, voice: Voice::Female, clock: Clock::start(), loudspeaker };
+    let (language, voice, conversation) = (Language::EN, Voice::Female, Conversation::default());
+    let lane_options = lane::LaneOptions { language, voice, clock: Clock::start(), loudspeaker, conversation };
     lane::open(fake::stages(options), lane_options, 7, input_rx, events_tx);
     (input_tx, events_rx)
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 
-use super::{interpret::stages, output::line, transcribe::read};
+use super::{eval_text, interpret::stages, output::line, transcribe::read};
 use crate::{
     config::Config,
     eval::{
@@ -51,6 +51,9 @@ pub(super) struct Eval {
     /// Voice: female or male.
     #[arg(long, default_value = "female")]
     voice: Voice,
+    /// Translate the transcripts instead of playing the recordings: numbers and the trade's words without recognition's mistakes.
+    #[arg(long, conflicts_with_all = ["concat", "mode", "jobs", "voice", "fake_stages"])]
+    text: bool,
     /// Use scripted stages instead of models: for tests, without weights.
     #[arg(long)]
     fake_stages: bool,
@@ -78,6 +81,11 @@ impl Mode {
 
 impl Eval {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<()> {
+        if self.text {
+            let mut items = self.items()?;
+            self.limit(&mut items, |item| (item.from, item.to));
+            return eval_text::run(config, items, &self.out).await;
+        }
         let clips = self.clips()?;
         anyhow::ensure!(!clips.is_empty(), "{} has no recordings that fit", self.dir.display());
         let seconds: f64 = clips.iter().map(Clip::seconds).sum::<f64>() * self.mode.len() as f64;
@@ -146,7 +154,8 @@ impl Eval {
         Ok((run, events))
     }
 
-    fn clips(&self) -> anyhow::Result<Vec<Clip>> {
+    /// The rows of the table that are wanted.
+    fn items(&self) -> anyhow::Result<Vec<Item>> {
         let table = if self.dir.is_dir() {
             let tables = TABLES.map(|name| self.dir.join(name));
             let found = tables.into_iter().find(|table| table.is_file());
@@ -159,6 +168,11 @@ impl Eval {
         let folder = table.parent().unwrap_or(&self.dir);
         let mut items = data::parse(&text, folder, self.to).with_context(name)?;
         items.retain(|item| self.from.is_empty() || self.from.contains(&item.from));
+        Ok(items)
+    }
+
+    fn clips(&self) -> anyhow::Result<Vec<Clip>> {
+        let mut items = self.items()?;
         // Without joining, what is not wanted need not be read.
         if self.concat.is_none() {
             self.limit(&mut items, |item| (item.from, item.to));

@@ -23,7 +23,7 @@ use crate::{
     fake,
     language::{Language, Spoken, Voice},
     offline,
-    pipeline::stages::Stages as PipelineStages,
+    pipeline::{conversation::Conversation, stages::Stages as PipelineStages},
     time::SampleRate,
 };
 
@@ -66,7 +66,8 @@ impl Interpret {
             return self.play(config).await;
         }
         let stages = Engines::open(config)?.stages().await?;
-        let mut speech = Vec::new();
+        // The files are one conversation.
+        let (mut speech, talk) = (Vec::new(), Conversation::default());
         for path in &self.files {
             let name = || path.display().to_string();
             let samples = read(path)?;
@@ -84,9 +85,11 @@ impl Interpret {
                 if from == self.to {
                     target.clone_from(&heard.text);
                 } else {
-                    let translated = offline::translate(&stages.mt, from, self.to, &heard.text).await.with_context(name)?;
+                    let translated =
+                        offline::translate(&stages.mt, from, self.to, &heard.text, &talk).await.with_context(name)?;
                     record.ms.mt = Some(ms(translated.took));
-                    target = translated.output.into_inner();
+                    record.verified = Some(translated.output.verified);
+                    target = translated.output.text.into_inner();
                 }
                 let spoken = offline::speak(&stages.tts, self.to, self.voice, &target).await.with_context(name)?;
                 record.ms.tts = Some(ms(spoken.took));

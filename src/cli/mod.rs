@@ -2,6 +2,7 @@
 
 mod demo;
 mod eval;
+mod eval_text;
 mod interpret;
 mod models;
 mod output;

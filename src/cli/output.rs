@@ -35,6 +35,9 @@ pub(super) struct Record<'a> {
     /// Its translation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) target: Option<&'a str>,
+    /// Every amount of `source` was found in `target`, and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) verified: Option<bool>,
     /// Length of the sound in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) audio_s: Option<f64>,

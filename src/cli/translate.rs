@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::output::{Record, Stages, line, ms};
-use crate::{config::Config, engines::Engines, language::Language, offline};
+use crate::{config::Config, engines::Engines, language::Language, offline, pipeline::conversation::Conversation};
 
 /// Lines on stdin to translated lines on stdout.
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ pub(super) struct Translate {
     /// Language wanted.
     #[arg(long)]
     to: Language,
-    /// One JSON object per line: source, target, ms.
+    /// One JSON object per line: source, target, verified (no amount is wrong or missing), ms.
     #[arg(long)]
     json: bool,
 }
@@ -26,22 +26,26 @@ impl Translate {
         let mt = Engines::open(config)?.mt().await?;
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         let (mut count, mut failed) = (0_usize, 0_usize);
+        // The lines are one conversation.
+        let talk = Conversation::default();
         while let Some(source) = lines.next_line().await? {
             count += 1;
             // One line out per line in, so that the two can be laid side by side.
-            let (target, took) = match offline::translate(&mt, self.from, self.to, &source).await {
-                Ok(done) => (done.output.into_inner(), done.took),
+            let (checked, took) = match offline::translate(&mt, self.from, self.to, &source, &talk).await {
+                Ok(done) => (done.output, done.took),
                 Err(error) => {
                     failed += 1;
                     tracing::warn!(line = count, %error, "not translated");
                     Default::default()
                 }
             };
+            let target = checked.text.expose();
             if self.json {
                 let stages = Stages { mt: Some(ms(took)), ..Stages::default() };
-                Record { source: Some(&source), target: Some(&target), ms: stages, ..Record::default() }.print()?;
+                let verified = Some(checked.verified);
+                Record { source: Some(&source), target: Some(target), verified, ms: stages, ..Record::default() }.print()?;
             } else {
-                line(&target)?;
+                line(target)?;
             }
         }
         anyhow::ensure!(failed == 0, "{failed} of {count} lines could not be translated; their lines are empty");

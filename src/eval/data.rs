@@ -4,7 +4,7 @@
 //! Three tables are understood, by their name and the names of their columns, separated by tabs:
 //! `dialogue.tsv` (id, lang, text, reference; the sound is `ID.LANG.opus` beside it or in `audio/`), `manifest.tsv` (file, lang,
 //! transcript, and `reference_LANG` per language) and the plain `eval.tsv` (file, lang, transcript, target_lang, reference). A
-//! column `speaker` is used where there is one; other columns are ignored.
+//! column `speaker` and one `numbers` (separated by `;`) are used where there are; other columns are ignored.
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +36,8 @@ pub struct Item {
     pub transcript: String,
     /// A translation by people.
     pub reference: Option<String>,
+    /// The numbers in it, separated by `;`, where the table lists them.
+    pub numbers: Option<String>,
 }
 
 /// Reads a table that lies in `dir`. `to` overrides the language to interpret into; without it and without a column that says it,
@@ -73,9 +75,10 @@ pub fn parse(table: &str, dir: &Path, to: Option<Language>) -> anyhow::Result<Ve
         // A reference without its language is in the language that the row, or the usual direction, says.
         let own = column(&format!("reference_{to}")).or(column("reference").filter(|_| to == said.unwrap_or(usual)));
         let reference = Some(at(own).to_owned()).filter(|text| !text.is_empty());
+        let numbers = column("numbers").map(|n| at(Some(n)).to_owned());
         let (id, speaker, transcript) = (name.to_owned(), at(column("speaker")).to_owned(), at(Some(transcript)).to_owned());
         if from != to {
-            items.push(Item { id, speaker, audio, from, to, transcript, reference });
+            items.push(Item { id, speaker, audio, from, to, transcript, reference, numbers });
         }
     }
     Ok(items)
@@ -107,14 +110,16 @@ pub struct Part {
     pub transcript: String,
     /// A translation by people.
     pub reference: Option<String>,
+    /// The numbers in it, separated by `;`, where the table lists them.
+    pub numbers: Option<String>,
 }
 
 impl Clip {
     /// One recording alone.
     pub fn of(item: Item, samples: Vec<f32>) -> Self {
-        let Item { id, from, to, transcript, reference, .. } = item;
+        let Item { id, from, to, transcript, reference, numbers, .. } = item;
         let to_s = SampleRate::ASR.duration(samples.len()).as_secs_f64();
-        let parts = vec![Part { from_s: 0.0, to_s, transcript, reference }];
+        let parts = vec![Part { from_s: 0.0, to_s, transcript, reference, numbers }];
         Self { id, from, to, samples, parts }
     }
 
@@ -128,8 +133,8 @@ impl Clip {
         self.samples.resize(self.samples.len() + pause, 0.0);
         let from_s = self.seconds();
         self.samples.extend_from_slice(samples);
-        let (transcript, reference) = (item.transcript.clone(), item.reference.clone());
-        self.parts.push(Part { from_s, to_s: self.seconds(), transcript, reference });
+        let Item { transcript, reference, numbers, .. } = item.clone();
+        self.parts.push(Part { from_s, to_s: self.seconds(), transcript, reference, numbers });
     }
 }
 
@@ -175,6 +180,7 @@ mod tests {
         assert_eq!((items[0].from, items[0].to, items[1].to), (Language::ZH, Language::EN, Language::ZH));
         assert_eq!(items[0].audio, [PathBuf::from("/data/d01.zh.opus"), PathBuf::from("/data/audio/d01.zh.opus")]);
         assert_eq!((items[1].reference.as_deref(), items[1].speaker.as_str()), (Some("嗨。"), "buyer"));
+        assert_eq!((items[0].numbers.as_deref(), items[1].numbers.as_deref()), (Some(""), Some("3")));
         let spanish: Language = "es".parse().unwrap();
         let other = parse(dialogue, Path::new(DIR), Some(spanish)).unwrap();
         assert_eq!((other[0].to, other[0].reference.as_deref()), (spanish, None), "a reference in another language is none");
@@ -210,6 +216,7 @@ mod tests {
             to,
             transcript: id.to_uppercase(),
             reference: Some(id.into()),
+            numbers: None,
         };
         let (zh, en) = (Language::ZH, Language::EN);
         let second = vec![0.5; 16_000];

@@ -26,6 +26,8 @@ pub enum Kind {
     Target,
     /// A clause of the interpretation was synthesised and queued for the listener.
     Speech,
+    /// Amounts were compared; the text has those that are marked, separated by `;`.
+    Numbers,
     /// An utterance is over: everything that will be heard of it is with the listener.
     End,
     /// A stage failed.
@@ -68,6 +70,9 @@ pub struct TraceEvent {
     /// What it took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ms: Option<StageTimes>,
+    /// Of numbers: the translation says them and no others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
 }
 
 /// A piece of committed source text, in times of the recording.
@@ -161,6 +166,12 @@ impl Observer {
             LaneEvent::SpeechEnded { utterance, .. } => self.end_before(wall, utterance.0 + 1),
             LaneEvent::Failed { utterance, error } => self.on_failed(wall, Some(utterance.0), error.to_string()),
             LaneEvent::Finished => self.end_before(wall, u64::MAX),
+            LaneEvent::Amounts { utterance, amounts, verified } => {
+                let marked = amounts.iter().filter(|a| a.doubtful || !a.verified).map(|a| a.value.expose());
+                let text = marked.collect::<Vec<_>>().join(";");
+                let numbers = self::event(Kind::Numbers, wall, Some(utterance.0), text.into());
+                self.events.push(TraceEvent { verified: Some(*verified), ..numbers });
+            }
             LaneEvent::Packet { .. } => {}
         }
     }
@@ -258,6 +269,7 @@ fn event(event: Kind, wall_ms: u64, utterance: Option<u64>, text: Redacted) -> T
         audio_ms: None,
         last: false,
         ms: None,
+        verified: None,
     }
 }
 

@@ -11,10 +11,12 @@ use super::{
     data::{Clip, Part},
     events::{Kind, Loudness, TraceEvent},
     laal::{laal, token_delays, tokens},
+    numbers::{self, Marks, Outcome, Pair, Tally},
 };
 use crate::{
     language::Language,
     score::{chrf, recognition_edits},
+    trade::{Context, Glossary},
 };
 
 /// Utterances longer than this must be interpreted while they are spoken: the start lag counts only them.
@@ -43,6 +45,12 @@ pub struct Measures {
     pub edits: usize,
     /// Length of the transcript in the same unit.
     pub length: usize,
+    /// The same with spoken numbers in digits on both sides.
+    pub number_edits: (usize, usize),
+    /// What became of the numbers that were said.
+    pub numbers: Vec<Outcome>,
+    /// Terms of the starter glossary in the transcript: rendered as it wants, and all.
+    pub terms: (usize, usize),
     /// LAAL of each recording in the clip, by the clock.
     pub laal_aware_s: Vec<f64>,
     /// LAAL of each recording in the clip, as if models took no time.
@@ -94,6 +102,10 @@ pub fn measure(clip: &Clip, events: &[TraceEvent]) -> Measures {
     let references: Option<Vec<&str>> = clip.parts.iter().map(|p| p.reference.as_deref()).collect();
     let source = text_of(events, Kind::Source, clip.from);
     let (edits, length) = recognition_edits(&transcript, &source, clip.from.is_unspaced());
+    let target = text_of(events, Kind::Target, clip.to);
+    let pair = Pair { transcript: &transcript, from: clip.from, target: &target, to: clip.to };
+    let listed: Option<Vec<&str>> = clip.parts.iter().map(|p| p.numbers.as_deref()).collect();
+    let listed = listed.filter(|parts| !parts.is_empty()).map(|parts| parts.join(";"));
     let loud = Loudness::of(&clip.samples);
     let phrases = phrases(events);
     let heard_until = events.iter().filter_map(|e| Some(seconds(e.play_ms? + e.audio_ms?))).reduce(f64::max);
@@ -103,6 +115,9 @@ pub fn measure(clip: &Clip, events: &[TraceEvent]) -> Measures {
         clip.parts.iter().enumerate().filter_map(|(n, _)| part_laal(clip, n, &loud, events, when)).collect()
     };
     Measures {
+        numbers: numbers::outcomes(pair, listed.as_deref(), &marks(events), &Context::default()),
+        number_edits: numbers::edits(&transcript, &source, clip.from),
+        terms: numbers::terms(pair, Glossary::starter()),
         id: clip.id.clone(),
         from: clip.from.tag().into(),
         to: clip.to.tag().into(),
@@ -110,7 +125,7 @@ pub fn measure(clip: &Clip, events: &[TraceEvent]) -> Measures {
         transcript,
         source,
         reference: references.map(|texts| join(texts, clip.to)),
-        target: text_of(events, Kind::Target, clip.to),
+        target,
         edits,
         length,
         laal_aware_s: laals(|e| Some(e.wall_ms)),
@@ -145,6 +160,15 @@ fn text_of(events: &[TraceEvent], kind: Kind, language: Language) -> String {
         text.push_str(event.text.expose());
     }
     text
+}
+
+/// What the pipeline called doubtful.
+fn marks(events: &[TraceEvent]) -> Marks {
+    let values = of_kind(events, Kind::Numbers).flat_map(|e| e.text.expose().split(';'));
+    Marks {
+        values: values.filter(|v| !v.is_empty()).map(str::to_owned).collect(),
+        unverified: of_kind(events, Kind::Numbers).any(|e| e.verified == Some(false)),
+    }
 }
 
 /// The phrases of an interpretation: clauses that stand for the same words are one.
@@ -245,7 +269,7 @@ pub fn retractions(events: &[TraceEvent]) -> usize {
                 seen.spoken.extend(ink());
             }
             Kind::End => seen.ended = true,
-            Kind::Error => {}
+            Kind::Numbers | Kind::Error => {}
         }
         let order = match event.event {
             Kind::Target => Some(0),
@@ -288,6 +312,12 @@ pub struct Summary {
     pub error_kind: &'static str,
     /// Recognition error in percent, numerals as they are written.
     pub error_percent: f64,
+    /// The same with spoken numbers in digits on both sides.
+    pub normalised_error_percent: f64,
+    /// What became of the numbers that were said: all, then by kind.
+    pub numbers: Vec<(String, Tally)>,
+    /// Terms of the starter glossary: rendered as it wants, and all.
+    pub terms: (usize, usize),
     /// chrF of the clips with a reference.
     pub chrf: Option<f64>,
     /// LAAL by the clock.
@@ -361,6 +391,9 @@ fn of_direction(from: &str, to: &str, clips: &[Measures]) -> Summary {
         seconds: clips.iter().map(|c| c.seconds).sum(),
         error_kind: if unspaced { "CER" } else { "WER" },
         error_percent: 100.0 * sum(|c| c.edits) as f64 / sum(|c| c.length).max(1) as f64,
+        normalised_error_percent: 100.0 * sum(|c| c.number_edits.0) as f64 / sum(|c| c.number_edits.1).max(1) as f64,
+        numbers: numbers::tally(clips.iter().flat_map(|c| &c.numbers)),
+        terms: (sum(|c| c.terms.0), sum(|c| c.terms.1)),
         chrf: (!pairs.is_empty()).then(|| chrf(pairs)),
         laal_aware_s: each(|c| &c.laal_aware_s),
         laal_unaware_s: each(|c| &c.laal_unaware_s),

@@ -9,7 +9,10 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use self::chart::{Bars, Chart, Lane, Series};
-use super::measure::{Measures, Phrase, Spread, Summary};
+use super::{
+    measure::{Measures, Phrase, Spread, Summary},
+    numbers::Tally,
+};
 
 /// Everything that was measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -62,6 +65,9 @@ impl Report {
         vec![
             row("clips (seconds)", |_, s| format!("{} ({:.0})", s.clips, s.seconds)),
             row("recognition error, %", |_, s| format!("{} {:.1}", s.error_kind, s.error_percent)),
+            row("the same, numbers in digits", |_, s| format!("{:.1}", s.normalised_error_percent)),
+            row("numbers exact, marked, silent", |_, s| s.numbers.first().map_or_else(|| "–".into(), |(_, t)| tally(t))),
+            row("glossary terms as wanted", |_, s| format!("{} of {}", s.terms.0, s.terms.1)),
             row("chrF", |_, s| s.chrf.map_or_else(|| "–".into(), |c| format!("{c:.1}"))),
             row("LAAL computation-aware, s", |_, s| spread(&s.laal_aware_s)),
             row("LAAL computation-unaware, s", |_, s| spread(&s.laal_unaware_s)),
@@ -96,7 +102,12 @@ impl Report {
             format!("{label:<38}{}\n", cells.collect::<String>())
         };
         let rows = self.rows();
-        std::iter::once(line("p50 / p95", &header)).chain(rows.iter().map(|(label, cells)| line(label, cells))).collect()
+        let rows = rows.iter().map(|(label, cells)| line(label, cells));
+        let kinds = self.columns().into_iter().flat_map(|(run, summary)| {
+            let kinds = summary.numbers.iter().skip(1);
+            kinds.map(|(kind, t)| format!("numbers, {} {}: {kind} {}\n", run.mode, summary.direction, tally(t)))
+        });
+        std::iter::once(line("p50 / p95", &header)).chain(rows).chain(kinds.collect::<Vec<_>>()).collect()
     }
 
     /// The page.
@@ -192,6 +203,10 @@ fn spread(spread: &Spread) -> String {
         (Some(p50), Some(p95)) => format!("{p50:.2} / {p95:.2}"),
         _ => "–".into(),
     }
+}
+
+fn tally(tally: &Tally) -> String {
+    format!("{} {} {}", tally.exact, tally.marked, tally.silent)
 }
 
 /// How many percent of the phrases have at most this span.

@@ -11,7 +11,7 @@ use std::{path::Path, sync::Arc};
 use decoder::{Decoder, DecoderError, KvCache};
 
 use super::{
-    MtJob, Translation, Translator,
+    MtJob, Translation, Translator, numerals,
     prompt::{
         self, Piece, PrefixKey, Prompt, Strictness,
         judge::{self, Rejection},
@@ -85,6 +85,8 @@ pub struct DecoderLm {
     kept_prefixes: usize,
     /// Per target language that was asked for: which tokens an answer may have.
     writable: Vec<(Language, Arc<[bool]>)>,
+    /// Tokens that may stand in a numeral, with their text; none before the first job.
+    numeric: Arc<[(u32, String)]>,
 }
 
 /// ChatML's control tokens.
@@ -116,7 +118,8 @@ impl DecoderLm {
             end: tokenizer.control("<|im_end|>")?,
             end_of_text: tokenizer.control("<|endoftext|>")?,
         };
-        Ok(Self { decoder, tokenizer, control, prefixes: Vec::new(), kept_prefixes: options.kept_prefixes, writable: Vec::new() })
+        let (prefixes, writable, kept_prefixes) = (Vec::new(), Vec::new(), options.kept_prefixes);
+        Ok(Self { decoder, tokenizer, control, prefixes, kept_prefixes, writable, numeric: Arc::default() })
     }
 
     /// Computes the prompt beginnings of `pairs` (from, to) and runs one step of each, so that the first sentence is as fast as
@@ -132,6 +135,7 @@ impl DecoderLm {
     fn prepare(&mut self, from: Language, to: Language, context: &JobContext) -> Result<(), JobError> {
         let prefix = self.prefix(PrefixKey { from, to, strictness: Strictness::Normal }, context)?;
         let writable = self.writable(to);
+        self.numeric();
         self.decoder.step(&[self.control.start], &prefix, Some(&writable)).map_err(failed)?;
         Ok(())
     }
@@ -147,7 +151,13 @@ impl DecoderLm {
         if prefix.length() + turn.len() + limit > self.decoder.positions() {
             return Err(JobError::failed(STAGE, "the text is too long for the model: cut it into sentences"));
         }
-        let (mut token, mut cache) = self.read(&turn, &prefix, Some(&writable), context)?;
+        let numeric = if job.numerals.is_some() { self.numeric() } else { Arc::default() };
+        let may_follow = |text: &str| match &job.numerals {
+            Some(numerals) => restrict(&writable, &numeric, |more| numerals.allow(text, more)),
+            None => Arc::clone(&writable),
+        };
+        let mut text = job.begun.expose().to_owned();
+        let (mut token, mut cache) = self.read(&turn, &prefix, Some(&may_follow(text.trim_end())), context)?;
         drop(prefix);
         let mut tokens = Vec::new();
         while token != self.control.end && token != self.control.end_of_text {
@@ -155,19 +165,18 @@ impl DecoderLm {
                 return Ok((Answer::Endless, tokens.len()));
             }
             tokens.push(token);
+            text = joined(job.begun.expose(), &self.tokenizer.decode(&tokens).map_err(failed)?);
             if token == self.control.start || repeats(&tokens) {
                 break;
             }
-            if let Some(running) = &job.running {
-                let text = self.tokenizer.decode(&tokens).map_err(failed)?;
-                if judge::acceptable_so_far(job, &text) {
-                    running.send_replace(Redacted::new(text.trim_start()));
-                }
+            if let Some(running) = &job.running
+                && judge::acceptable_so_far(job, &text)
+            {
+                running.send_replace(Redacted::new(text.trim_start()));
             }
             context.checkpoint()?;
-            (token, cache) = self.decoder.step(&[token], &cache, Some(&writable)).map_err(failed)?;
+            (token, cache) = self.decoder.step(&[token], &cache, Some(&may_follow(&text))).map_err(failed)?;
         }
-        let text = self.tokenizer.decode(&tokens).map_err(failed)?;
         Ok((Answer::Text(Redacted::new(text)), tokens.len()))
     }
 
@@ -226,6 +235,16 @@ impl DecoderLm {
         writable
     }
 
+    /// The tokens that concern numerals.
+    fn numeric(&mut self) -> Arc<[(u32, String)]> {
+        if self.numeric.is_empty() {
+            let count = u32::try_from(self.tokenizer.size()).unwrap_or(0);
+            let texts = (0..count).filter_map(|id| Some((id, self.tokenizer.decode(&[id]).ok()?)));
+            self.numeric = texts.filter(|(_, text)| numerals::concerns(text)).collect();
+        }
+        Arc::clone(&self.numeric)
+    }
+
     fn encode(&self, pieces: &[Piece]) -> Result<Vec<u32>, JobError> {
         let mut tokens = Vec::new();
         for piece in pieces {
@@ -278,6 +297,27 @@ impl Translator for DecoderLm {
         }
         Err(JobError::failed(STAGE, format!("no try gave a translation: {}", rejections.join("; "))))
     }
+}
+
+/// `writable` without the tokens that `allow` refuses; only numeric ones, when nothing else may follow (a numeral was begun).
+fn restrict(writable: &[bool], numeric: &[(u32, String)], allow: impl Fn(&str) -> bool) -> Arc<[bool]> {
+    let allowed: Vec<(usize, bool)> =
+        numeric.iter().filter_map(|(id, text)| Some((usize::try_from(*id).ok()?, allow(text)))).collect();
+    let begun = !allow(" ");
+    let mut mask = if begun { vec![false; writable.len()] } else { writable.to_vec() };
+    for (id, allowed) in &allowed {
+        if let (Some(place), Some(written)) = (mask.get_mut(*id), writable.get(*id)) {
+            *place = *allowed && *written;
+        }
+    }
+    // A vocabulary without the character that must follow: better a numeral that the comparison finds than no answer.
+    if mask.contains(&true) { mask.into() } else { writable.into() }
+}
+
+/// What was begun with what follows it: one space between words, none before a mark.
+fn joined(begun: &str, more: &str) -> String {
+    let glued = more.is_empty() || more.starts_with(|c: char| c.is_whitespace() || c.is_ascii_punctuation());
+    format!("{}{more}", if glued { begun.trim_end() } else { begun })
 }
 
 /// Most tokens an answer to `source` tokens may have.

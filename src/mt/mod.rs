@@ -1,14 +1,16 @@
 //! Machine translation: committed text in one language in, text in another out.
 //!
 //! [`decoder_lm`] runs a decoder-only language model; [`prompt`] (pure) builds what it is asked and judges what it answers;
-//! [`tokenizer`] turns text into its tokens.
+//! [`numerals`] (pure) keeps it to the numbers that were said; [`tokenizer`] turns text into its tokens.
 
 pub mod decoder_lm;
+pub mod numerals;
 pub mod prompt;
 pub mod tokenizer;
 
 use tokio::sync::watch;
 
+use self::numerals::Numerals;
 use crate::{
     inference::{JobContext, JobError},
     language::Language,
@@ -29,12 +31,27 @@ pub struct MtJob {
     /// Where to show the translation as it grows, so that its first clause can be spoken while the rest is generated. Shown is
     /// only what the judge would accept so far; the result may still differ, so what was used must be compared with it.
     pub running: Option<watch::Sender<Redacted>>,
+    /// The only numerals that may stand in the translation, as it writes them; `None` means that any may.
+    pub numerals: Option<Numerals>,
+    /// How the translation begins: what was shown and spoken of an earlier one. It is part of the new one.
+    pub begun: Redacted,
+    /// Words of `text` and what a translation should call them; each pair costs time (its tokens are read with the sentence).
+    pub wording: Vec<(Redacted, Redacted)>,
 }
 
 impl MtJob {
     /// A piece of text without history that nobody watches.
     pub fn new(from: Language, to: Language, text: impl Into<Redacted>) -> Self {
-        Self { from, to, text: text.into(), history: Vec::new(), running: None }
+        Self {
+            from,
+            to,
+            text: text.into(),
+            history: Vec::new(),
+            running: None,
+            numerals: None,
+            begun: Redacted::default(),
+            wording: Vec::new(),
+        }
     }
 
     /// Asks the translator to get ready for a direction: the first sentence is then as fast as the others.

@@ -53,7 +53,7 @@ pub struct PrefixKey {
 pub struct Prompt {
     /// Same for every job with the same [`PrefixKey`].
     pub prefix: Vec<Piece>,
-    /// The history and the words, up to where the answer begins.
+    /// The history, the wording and the words, up to where the answer begins or goes on.
     pub turn: Vec<Piece>,
 }
 
@@ -71,8 +71,12 @@ impl Prompt {
                 exchange(&mut turn, &asked(key, source.expose()), translation.expose());
             }
         }
+        // Wording is shown as earlier turns: that keeps the kept prefix, and small models follow examples better than orders.
+        for (source, translation) in &job.wording {
+            exchange(&mut turn, &asked(key, source.expose()), translation.expose());
+        }
         message(&mut turn, "user", &asked(key, job.text.expose()));
-        turn.extend([Piece::Start, Piece::Text("assistant\n".into())]);
+        turn.extend([Piece::Start, Piece::Text(format!("assistant\n{}", job.begun.expose().trim_end()))]);
         Self { prefix: prefix(key), turn }
     }
 }

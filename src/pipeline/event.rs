@@ -12,6 +12,7 @@ use crate::{
     language::{Language, Spoken, Voice},
     privacy::Redacted,
     time::Millis,
+    trade::Kind,
 };
 
 /// Where the time of one caption or one piece of speech went, in milliseconds; a stage that had no part in it is zero.
@@ -136,6 +137,27 @@ impl Stretch {
     }
 }
 
+/// An amount that was said, and what became of it in a translation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaidAmount {
+    /// What it is.
+    pub kind: Kind,
+    /// Its value as [`crate::trade::write::plain`] writes it.
+    pub value: Redacted,
+    /// ISO 4217 code or symbol of a measure, when known.
+    pub unit: Option<&'static str>,
+    /// False for "about".
+    pub exact: bool,
+    /// The translation was found to say the same.
+    pub verified: bool,
+    /// The recogniser was not sure that this is what was said.
+    pub doubtful: bool,
+    /// Where it was said.
+    pub source: Stretch,
+    /// Where the translation of the utterance says it.
+    pub target: Option<Stretch>,
+}
+
 /// What a lane (one speaker into one language) is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LaneInput {
@@ -173,6 +195,15 @@ pub enum LaneEvent {
         last: bool,
         /// What it took.
         times: StageTimes,
+    },
+    /// The amounts of a segment that was translated; sent after its words, when there are any amounts or something is wrong.
+    Amounts {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// In the order in which they were said.
+        amounts: Vec<SaidAmount>,
+        /// False when the translation may say an amount that nobody said, or lacks one.
+        verified: bool,
     },
     /// A clause was synthesised and is about to be played, after what is still queued.
     Spoken {

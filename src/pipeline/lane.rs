@@ -16,6 +16,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     acoustics::Loudspeaker,
+    amounts,
+    conversation::Conversation,
     event::{LaneEvent, LaneInput, StageTimes, Stretch},
     player::{PLAY_QUEUE, Play, Player},
     segments::Segments,
@@ -30,6 +32,7 @@ use crate::{
     mt::MtJob,
     privacy::Redacted,
     time::{Clock, Millis, SampleRate},
+    trade::guard::{Guard, Release},
     tts::{
         Speech, TtsJob,
         clauses::{self, ClauseSplitter},
@@ -55,6 +58,8 @@ pub struct LaneOptions {
     pub clock: Clock,
     /// Remembers what was played, so that it is known when a microphone brings it back.
     pub loudspeaker: Option<Loudspeaker>,
+    /// What was said before, in the room.
+    pub conversation: Conversation,
 }
 
 /// Starts a lane. It finishes what is queued after [`LaneInput::Finish`], and ends at once when `input_rx`'s senders are gone.
@@ -75,6 +80,7 @@ pub fn open<K>(
         stages,
         language: options.language,
         voice: options.voice,
+        conversation: options.conversation,
         events: events.clone(),
         play_tx,
         next_stream: 0,
@@ -104,6 +110,7 @@ struct Lane<K> {
     stages: Stages,
     language: Language,
     voice: Voice,
+    conversation: Conversation,
     events: Arc<Outlet<K, LaneEvent>>,
     play_tx: mpsc::Sender<Play>,
     next_stream: u16,
@@ -117,6 +124,8 @@ struct Current {
     segments: Segments,
     /// The words of the segment that is being interpreted.
     source: Stretch,
+    /// The translation of what was before that segment.
+    target: Stretch,
     history: VecDeque<(Redacted, Redacted)>,
     speech_end: Option<Millis>,
     /// What stands between the last segment's translation and the next one's.
@@ -150,6 +159,7 @@ impl<K: Copy> Lane<K> {
                 from,
                 segments: Segments::default(),
                 source: Stretch::default(),
+                target: Stretch::default(),
                 history: VecDeque::new(),
                 speech_end: None,
                 lead: "",
@@ -189,19 +199,24 @@ impl<K: Copy> Lane<K> {
         }
     }
 
-    /// Translates and speaks one segment. Its first clauses are spoken as soon as the translation has got past them.
+    /// Translates and speaks one segment. Its first clauses are spoken as soon as the translation has got past them and their amounts
+    /// are known to be right.
     async fn interpret(&mut self, segment: Redacted, last: bool) -> Result<(), JobError> {
         let Some(current) = &mut self.current else { return Ok(()) };
+        let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
+        self.conversation.note(guard.amounts());
         let (running_tx, mut running_rx) = watch::channel(Redacted::default());
         let job = MtJob {
             history: current.history.iter().cloned().collect(),
             running: Some(running_tx),
-            ..MtJob::new(current.from, self.language, segment.clone())
+            ..amounts::job(current.from, self.language, &guard)
         };
         let began = tokio::time::Instant::now();
-        let pending = self.stages.mt.submit(job, Priority::Mt, self.stages.options.deadlines.mt())?.output();
+        let again = MtJob { running: None, ..job.clone() };
+        let (mt, deadline) = (self.stages.mt.clone(), self.stages.options.deadlines.mt());
+        let pending = mt.submit(job, Priority::Mt, deadline)?.output();
         tokio::pin!(pending);
-        let mut splitter = ClauseSplitter::new(self.language);
+        let (mut splitter, mut release) = (ClauseSplitter::new(self.language), Release::new(&guard));
         // What the splitter was given, and how much of it was spoken.
         let (mut seen, mut used) = (String::new(), 0);
         let translated = loop {
@@ -214,7 +229,7 @@ impl<K: Copy> Lane<K> {
                     let Some(more) = running.strip_prefix(seen.as_str()) else { continue };
                     let clauses = splitter.push(more);
                     seen = running;
-                    for clause in clauses {
+                    for clause in clauses.into_iter().flat_map(|clause| release.push(clause)) {
                         let times = StageTimes { mt: millis(began.elapsed()), ..StageTimes::default() };
                         used += clause.len();
                         self.show(&clause, false, times).await;
@@ -223,22 +238,36 @@ impl<K: Copy> Lane<K> {
                 }
             }
         };
-        let target = translated.output.text;
-        let rest = seen.get(..used).and_then(|spoken| target.expose().strip_prefix(spoken));
-        let Some(rest) = rest.map(str::to_owned) else {
+        let said = seen.get(..used).unwrap_or_default();
+        let settled = amounts::settle(&mt, deadline, &guard, again, said.trim_end(), translated.output.text).await;
+        let text = settled.text.expose();
+        let Some(rest) = text.strip_prefix(said).or_else(|| text.strip_prefix(said.trim_end())).map(str::to_owned) else {
             return Err(JobError::failed("mt", "the translation changed after its beginning was spoken"));
         };
-        let times = StageTimes { mt: millis(translated.ran), queue: millis(translated.queued), ..StageTimes::default() };
+        let mt = millis(translated.ran + settled.took);
+        let times = StageTimes { mt, queue: millis(translated.queued), ..StageTimes::default() };
         self.show(&rest, last, times).await;
+        self.report(&guard, &segment, &settled).await;
         if let Some(current) = &mut self.current {
             current.lead = if self.language.is_unspaced() { "" } else { " " };
-            current.history.push_back((segment, target));
+            current.history.push_back((guard.asked().into(), settled.text));
             if current.history.len() > HISTORY {
                 current.history.pop_front();
             }
         }
         let clauses = if used == 0 { clauses::split(self.language, &rest) } else { clauses::split_rest(self.language, &rest) };
         self.speak(&clauses).await
+    }
+
+    /// Says which amounts were said and whether the translation keeps them.
+    async fn report(&mut self, guard: &Guard, segment: &Redacted, settled: &amounts::Settled) {
+        let Some(current) = &mut self.current else { return };
+        let (utterance, verified) = (current.utterance, settled.verified);
+        let amounts = amounts::said(guard, segment.expose(), current.source, settled, current.target);
+        current.target = Stretch { from: current.target.to, to: current.target.to }.followed_by(settled.text.expose());
+        if !amounts.is_empty() || !verified {
+            self.events.send(LaneEvent::Amounts { utterance, amounts, verified }).await;
+        }
     }
 
     /// Captions a piece of the translation.

@@ -1,10 +1,13 @@
 //! One speaker's words, stage by stage: frames in, captions and interpreted speech out.
 //!
 //! [`speaker`] turns a microphone into words, [`lane`] turns words into another language's speech; [`policy`] and [`segments`]
-//! are the pure decisions inside them. The pipelines of one room share its [`acoustics`], so that [`echo`] can tell who really spoke.
+//! are the pure decisions inside them; [`amounts`] holds a translation to the numbers of its source. The pipelines of one room share its
+//! [`acoustics`], so that [`echo`] can tell who really spoke, and its [`conversation`]: what was said before.
 //! Rooms see only [`event`] and get their pipelines from [`Pipelines`].
 
 pub mod acoustics;
+pub mod amounts;
+pub mod conversation;
 pub mod echo;
 pub mod event;
 pub mod lane;
@@ -17,13 +20,14 @@ mod task;
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
 };
 
 use tokio::sync::mpsc;
 
 use self::{
     acoustics::Room,
+    conversation::Conversations,
     echo::Acoustics,
     event::{LaneEvent, SpeakerEvent},
     stages::Stages,
@@ -33,6 +37,7 @@ use crate::{
     language::{Spoken, Voice},
     router::event::{LaneHandle, LaneKey, PipelineFactory, RoomSerial, SpeakerHandle, SpeakerKey},
     time::Clock,
+    trade::Glossary,
 };
 
 /// Packets and control messages that may wait for a speaker's task. A client that resumes sends the 15 s that it kept at once: 750
@@ -49,12 +54,19 @@ pub struct Pipelines {
     clock: Clock,
     /// The sounds of each room; its pipelines hold them, this only finds them.
     rooms: Mutex<HashMap<RoomSerial, Weak<Mutex<Acoustics>>>>,
+    conversations: Conversations,
 }
 
 impl Pipelines {
     /// Pipelines whose stages are still loading: nobody is let in before [`Pipelines::fill`].
     pub fn empty(clock: Clock) -> Self {
-        Self { stages: OnceLock::new(), clock, rooms: Mutex::default() }
+        let conversations = Conversations::new(Arc::new(Glossary::starter().clone()));
+        Self { stages: OnceLock::new(), clock, rooms: Mutex::default(), conversations }
+    }
+
+    /// With the server's own glossary instead of the one that the program comes with.
+    pub fn with_glossary(self, glossary: Glossary) -> Self {
+        Self { conversations: Conversations::new(Arc::new(glossary)), ..self }
     }
 
     /// Gives the stages; a second call changes nothing.
@@ -96,8 +108,17 @@ impl PipelineFactory for Pipelines {
         // Speech that cannot be compared is better than none.
         let loudspeaker = self.room(key.speaker.room, stages).loudspeaker();
         let loudspeaker = loudspeaker.inspect_err(|error| tracing::error!(%error, "echoes of a lane will not be known")).ok();
-        let options = lane::LaneOptions { language: key.language, voice, clock: self.clock, loudspeaker };
+        let conversation = self.conversations.of(key.speaker.room);
+        let options = lane::LaneOptions { language: key.language, voice, clock: self.clock, loudspeaker, conversation };
         lane::open(stages.clone(), options, key, input_rx, events);
         LaneHandle { tx }
+    }
+
+    fn set_glossary(&self, room: RoomSerial, glossary: &Glossary) {
+        self.conversations.set_glossary(room, glossary);
+    }
+
+    fn forget(&self, room: RoomSerial) {
+        self.conversations.forget(room);
     }
 }

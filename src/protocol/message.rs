@@ -17,7 +17,10 @@ use crate::{
     privacy::{Redacted, Secret},
 };
 
-pub use super::parse::MessageError;
+pub use super::{
+    numbers::{Number, NumberKind, Numbers, Place},
+    parse::MessageError,
+};
 
 /// Largest text message from a client. The longest real one (`say` with 500 escaped characters) is about 6 KiB.
 pub const MAX_TEXT: usize = 16 * 1024;
@@ -336,41 +339,6 @@ pub struct SpeechEnd {
     pub utterance: UtteranceId,
     /// Its stream; the number is free again.
     pub stream: StreamId,
-}
-
-/// What a number counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NumberKind {
-    /// Pieces, boxes, metres.
-    Quantity,
-    /// A price or a sum.
-    Money,
-    /// Anything else.
-    Other,
-}
-
-/// One number that somebody said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Number {
-    /// What it counts.
-    pub kind: NumberKind,
-    /// The value in decimal digits, such as `3.8`.
-    pub value: Redacted,
-    /// Unit or currency code, when known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit: Option<Redacted>,
-}
-
-/// The numbers of an utterance, to be shown large. Not sent yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Numbers {
-    /// Which utterance.
-    pub utterance: UtteranceId,
-    /// Who said them.
-    pub speaker: ParticipantId,
-    /// In the order they were said.
-    pub numbers: Vec<Number>,
 }
 
 /// What a [`Notice`] is about.

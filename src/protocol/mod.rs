@@ -1,12 +1,13 @@
 //! The only door to the wire: bytes to messages and back, for version 1 of `tongchuan.v1`.
 //!
-//! [`frame`] is the binary audio frame, [`message`] the JSON control messages and [`parse`] their
+//! [`frame`] is the binary audio frame, [`message`] the JSON control messages ([`numbers`] one of them) and [`parse`] their
 //! parser, [`fault`] the only mapping from errors to wire codes.
 //! Pure: no tokio, no socket, no clock. Called by `session` and `router`; the byte-level description for people is in `proto/`.
 
 pub mod fault;
 pub mod frame;
 pub mod message;
+pub mod numbers;
 pub mod parse;
 
 pub use fault::{CloseCode, ErrorCode, Fault};

@@ -16,6 +16,7 @@ use crate::{
         Fault, Frame, ServerMessage,
         message::{LanguageChange, LeaveReason, Person, Role, Say},
     },
+    trade::Glossary,
 };
 
 /// Number of a room on this node, for keys and logs: unlike its code it lets nobody in.
@@ -71,6 +72,12 @@ pub trait PipelineFactory: Send + Sync {
 
     /// Opens a lane: words in, translation and interpreted speech out.
     fn open_lane(&self, key: LaneKey, voice: Voice, events: mpsc::Sender<(LaneKey, LaneEvent)>) -> LaneHandle;
+
+    /// Gives a room words of its own.
+    fn set_glossary(&self, _room: RoomSerial, _glossary: &Glossary) {}
+
+    /// The room is over: nothing about it need be kept.
+    fn forget(&self, _room: RoomSerial) {}
 }
 
 impl<P: PipelineFactory + ?Sized> PipelineFactory for Arc<P> {
@@ -80,6 +87,14 @@ impl<P: PipelineFactory + ?Sized> PipelineFactory for Arc<P> {
 
     fn open_lane(&self, key: LaneKey, voice: Voice, events: mpsc::Sender<(LaneKey, LaneEvent)>) -> LaneHandle {
         (**self).open_lane(key, voice, events)
+    }
+
+    fn set_glossary(&self, room: RoomSerial, glossary: &Glossary) {
+        (**self).set_glossary(room, glossary);
+    }
+
+    fn forget(&self, room: RoomSerial) {
+        (**self).forget(room);
     }
 }
 

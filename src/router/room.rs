@@ -34,6 +34,7 @@ use crate::{
         message::{Hello, Invitation, LanguageChange, LeaveReason, Person, Resumed, Role, Say, Tokens},
     },
     time::Clock,
+    trade::Glossary,
 };
 
 /// How rooms are made and entered.
@@ -291,6 +292,22 @@ impl RoomRegistry {
         if wanted.is_some_and(|w| w != grant.role) { Err(Fault::BadToken) } else { Ok(Some(grant.role)) }
     }
 
+    /// Whether who shows `token` may change the words of `room`: its merchant may.
+    ///
+    /// # Errors
+    /// [`Fault::BadToken`] for a token that is not good in this room or no merchant's, and for a room that there is not.
+    pub fn may_set_glossary(&self, room: &RoomCode, token: &Secret) -> Result<(), Fault> {
+        let grant = self.key.verify(room, token, self.clock.unix()).map_err(|_| Fault::BadToken)?;
+        if grant.role == Role::Merchant && self.rooms.contains_key(room) { Ok(()) } else { Err(Fault::BadToken) }
+    }
+
+    /// Gives a room words of its own, from the next sentence on. A room that is gone is not made again.
+    pub fn set_glossary(&self, room: &RoomCode, glossary: &Glossary) {
+        if let Some(serial) = self.rooms.get(room).map(|found| found.serial) {
+            self.factory.set_glossary(serial, glossary);
+        }
+    }
+
     fn find_or_create(&self, room: &RoomCode) -> Result<RoomHandle, Fault> {
         match self.rooms.entry(room.clone()) {
             Entry::Occupied(entry) => Ok(entry.get().clone()),
@@ -305,9 +322,9 @@ impl RoomRegistry {
         let place = self.places.clone().try_acquire_owned().map_err(|_| Fault::ServerFull)?;
         let serial = RoomSerial(self.serials.fetch_add(1, Ordering::Relaxed));
         let (task, commands_tx) = RoomTask::new(serial, self.options.room, self.clock, self.factory.clone(), place);
-        let (rooms, code) = (self.rooms.clone(), code.clone());
+        let (rooms, code, factory) = (self.rooms.clone(), code.clone(), self.factory.clone());
         self.tasks.spawn(async move {
-            let _registered = Registered::new(rooms, code, serial);
+            let _registered = Registered::new(rooms, code, serial, factory);
             task.run().await;
         });
         Ok(RoomHandle { serial, commands_tx })
@@ -337,19 +354,26 @@ struct Registered {
     rooms: Arc<DashMap<RoomCode, RoomHandle>>,
     code: RoomCode,
     serial: RoomSerial,
+    factory: Arc<dyn PipelineFactory>,
 }
 
 impl Registered {
-    fn new(rooms: Arc<DashMap<RoomCode, RoomHandle>>, code: RoomCode, serial: RoomSerial) -> Self {
+    fn new(
+        rooms: Arc<DashMap<RoomCode, RoomHandle>>,
+        code: RoomCode,
+        serial: RoomSerial,
+        factory: Arc<dyn PipelineFactory>,
+    ) -> Self {
         metrics::gauge!("tongchuan_rooms").increment(1.0);
         tracing::debug!(room = %serial, "room opened");
-        Self { rooms, code, serial }
+        Self { rooms, code, serial, factory }
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
         self.rooms.remove_if(&self.code, |_, handle| handle.serial == self.serial);
+        self.factory.forget(self.serial);
         metrics::gauge!("tongchuan_rooms").decrement(1.0);
         tracing::debug!(room = %self.serial, "room closed");
     }

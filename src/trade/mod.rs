@@ -1,8 +1,8 @@
 //! Amounts of trade: reads them in what people say, writes them in other languages, and compares a translation with its source.
 //!
 //! [`numbers`] reads, [`mod@write`] and [`speech`] write, [`mod@compare`] tells whether a translation kept every amount, [`rewrite`] puts
-//! spoken numbers into the digits that a small language model copies, and repairs a translation. Pure: text and values, no model, no
-//! clock. Nothing here fails; what is not understood is no amount.
+//! spoken numbers into the digits that a small language model copies, and repairs a translation; [`guard`] puts these together around the
+//! translation of one segment. [`glossary`] has the trade's words. Pure: text and values, no model, no clock. Nothing here fails; what is not understood is no amount.
 //!
 //! # How ambiguous amounts are read
 //!
@@ -22,9 +22,13 @@
 
 pub mod amount;
 pub mod compare;
+pub mod doubt;
+pub mod glossary;
+pub mod guard;
 pub mod locale;
 pub mod money;
 pub mod numbers;
+pub mod numerals;
 pub mod rewrite;
 pub mod speech;
 pub mod units;
@@ -32,4 +36,5 @@ pub mod write;
 
 pub use amount::{Amount, Context, Kind, Unit, Value};
 pub use compare::{Check, Comparison, check, compare};
+pub use glossary::Glossary;
 pub use numbers::read;

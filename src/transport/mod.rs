@@ -3,7 +3,7 @@
 //! [`app`] is the axum router, [`serve`] runs it on a listener until told to stop and then drains: no new connections, every room
 //! finishes the sentence being spoken, sessions close with 1001. [`listen`] holds the connections, [`tls`] has the certificate,
 //! [`reach`] knows the addresses. [`socket`] maps WebSocket messages to a session's, [`admit`] decides who may connect ([`origin`],
-//! [`limit`]), [`rooms`] is `POST /v1/rooms`, [`assets`] the page, [`headers`] what every answer carries. Called by `server`.
+//! [`limit`]), [`rooms`] makes rooms and takes their glossaries, [`assets`] the page, [`headers`] what every answer carries. Called by `server`.
 
 pub mod admit;
 pub mod assets;
@@ -28,11 +28,11 @@ use std::{
 
 use axum::{
     Router,
-    extract::{Path, Request, State},
+    extract::{DefaultBodyLimit, Path, Request, State},
     http::{HeaderMap, StatusCode, header, uri::Authority},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -175,7 +175,8 @@ fn app(state: AppState, https_only: bool) -> Router {
         .route("/", get(page))
         .route("/{*path}", get(asset))
         .route("/v1/session", get(socket::upgrade))
-        .route("/v1/rooms", post(rooms::create));
+        .route("/v1/rooms", post(rooms::create))
+        .route("/v1/rooms/{room}/glossary", put(rooms::glossary).layer(DefaultBodyLimit::max(rooms::MAX_GLOSSARY)));
     if https_only {
         pages = pages.layer(middleware::from_fn(to_https));
     }

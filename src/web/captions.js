@@ -13,7 +13,7 @@
  *   translations: Text[], failed: string | null, numbers: SpokenNumber[]}} Line
  *
  * What the server's `numbers` message names.
- * @typedef {{kind: string, value: string, unit?: string}} SpokenNumber
+ * @typedef {{kind: string, value: string, unit?: string, verified?: boolean, doubtful?: boolean}} SpokenNumber
  *
  * @typedef {{epoch: number, startedAt: number, lines: Line[]}} Kept
  */

@@ -118,7 +118,7 @@ export function ahead(a, b) {
  * @property {number} room_capacity
  */
 /** @typedef {Record<string, number>} Times milliseconds per stage, for those who measure */
-/** @typedef {{kind: 'quantity'|'money'|'other', value: string, unit?: string}} Amount */
+/** @typedef {{kind: string, value: string, unit?: string, about?: boolean, verified?: boolean, doubtful?: boolean}} Amount */
 
 /** @typedef {{type: 'welcome', version: number, session: number, room: string, participant: number, role: Role, resume: string,
  *   token?: string, resumed?: {packets: number}, others: Participant[], limits: Limits, languages: string[]}} Welcome */
@@ -130,7 +130,7 @@ export function ahead(a, b) {
  *   pending: string, last: boolean, times?: Times}} Caption */
 /** @typedef {{type: 'speech_start', utterance: number, speaker: number, lang: string, stream: number, times?: Times}} SpeechStart */
 /** @typedef {{type: 'speech_end', utterance: number, stream: number}} SpeechEnd */
-/** @typedef {{type: 'numbers', utterance: number, speaker: number, numbers: Amount[]}} Numbers */
+/** @typedef {{type: 'numbers', utterance: number, speaker: number, lang: string, verified?: boolean, numbers: Amount[]}} Numbers */
 /** @typedef {{type: 'notice', code: string, text: string}} Notice */
 /** @typedef {{type: 'error', code: string, text: string, fatal: boolean, retry_after?: number, utterance?: number}} Fault */
 /** @typedef {{type: 'pong', id: number}} Pong */

@@ -8,7 +8,7 @@ const SHELL = 'tongchuan-shell-1';
 
 /** Every file the page needs to open (a test compares the list with the folder); sound codecs only matter with a connection. */
 const FILES = [
-  '/', '/amounts-words.js', '/amounts.js', '/app.js', '/browser.js', '/captions.js', '/capture.js', '/connection.js', '/dom.js', '/export.js', '/gate.js',
+  '/', '/amounts-said.js', '/amounts-words.js', '/amounts.js', '/app.js', '/browser.js', '/captions.js', '/capture.js', '/connection.js', '/dom.js', '/export.js', '/gate.js',
   '/i18n.js', '/i18n/ar.js', '/i18n/de.js', '/i18n/en.js', '/i18n/es.js', '/i18n/fr.js', '/i18n/hi.js', '/i18n/ja.js', '/i18n/ko.js', '/i18n/pt.js', '/i18n/ru.js',
   '/i18n/vi.js', '/i18n/zh.js', '/icon.svg', '/install.js', '/invitation.js', '/languages.js', '/manifest.webmanifest', '/opus.js', '/playback.js', '/protocol.js',
   '/qr.js', '/session.js', '/settings.js', '/state.js', '/stats.js', '/style.css', '/uplink.js', '/view-captions.js', '/view-controls.js',

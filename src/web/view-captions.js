@@ -5,6 +5,7 @@
  */
 
 import { amounts, formatAmount } from './amounts.js';
+import { isUnsure, saidText } from './amounts-said.js';
 import { reading } from './captions.js';
 import { button, h, setText } from './dom.js';
 
@@ -202,16 +203,18 @@ class Block {
     this.#amountsOf = key;
     const own = main ? amounts(main.committed, main.lang, main.last) : [];
     const others = second ? amounts(second.committed, second.lang, second.last).filter((a) => a.kind === 'money') : [];
-    const named = this.line.numbers.map((n) => ({ kind: n.kind, value: Number(n.value), unit: n.unit ?? null })).filter((n) => Number.isFinite(n.value));
     const prices = own.filter((a) => a.kind === 'money');
     const same = (/** @type {{value: number, unit: string | null}[]} */ a, /** @type {typeof a} */ b) => a.every((x) => b.some((y) => y.value === x.value && y.unit === x.unit));
     // Recognised in one language and translated into another: when both name prices and they differ, one of them is wrong.
-    const doubt = prices.length > 0 && others.length > 0 && main?.last === true && second?.last === true && !(same(prices, others) && same(others, prices));
-    const list = named.length > 0 ? named : doubt || own.length === 0 ? [...own, ...others.filter((a) => !same([a], own))] : own;
-    const texts = list.map((amount) => formatAmount(amount, ui));
+    const differ = prices.length > 0 && others.length > 0 && main?.last === true && second?.last === true && !(same(prices, others) && same(others, prices));
+    const list = differ || own.length === 0 ? [...own, ...others.filter((a) => !same([a], own))] : own;
+    // What the server compared is better than what can be seen in the captions. The same amount in two languages is one.
+    const said = this.line.numbers;
+    const doubt = said.length > 0 ? said.some(isUnsure) : differ;
+    const texts = said.length > 0 ? new Set(said.map((number) => saidText(number, ui))) : list.map((amount) => formatAmount(amount, ui));
     this.amounts.classList.toggle('doubt', doubt);
     this.amounts.replaceChildren(
-      ...texts.map((text) => h('bdi', { class: 'amount', 'data-testid': 'amount' }, text)),
+      ...[...texts].map((text) => h('bdi', { class: 'amount', 'data-testid': 'amount' }, text)),
       ...(doubt ? [h('span', { class: 'amount-check' }, t('amount_check'))] : []),
     );
   }

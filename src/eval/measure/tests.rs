@@ -17,6 +17,7 @@ fn line(kind: Kind, utterance: u64, text: &str, times: [u64; 3]) -> TraceEvent {
         audio_ms: None,
         last: false,
         ms: None,
+        verified: None,
     }
 }
 
@@ -34,6 +35,7 @@ fn clip() -> Clip {
         to_s: 8.0,
         transcript: "今天下雨。明天天晴。".into(),
         reference: Some("Rain today. Sun tomorrow.".into()),
+        numbers: None,
     };
     Clip { id: "clip".into(), from: Language::ZH, to: Language::EN, samples, parts: vec![part] }
 }

@@ -8,12 +8,12 @@ use crate::{
     ids::{ParticipantId, StreamId, UtteranceId},
     inference::JobError,
     language::Language,
-    pipeline::event::{LaneEvent, LaneInput, SpeakerEvent, StageTimes},
+    pipeline::event::{LaneEvent, LaneInput, SaidAmount, SpeakerEvent, StageTimes},
     privacy::Redacted,
     protocol::{
         Fault, Frame, ServerMessage,
         frame::{Kind, TICKS_PER_PACKET},
-        message::{Caption, CaptionKind, Say, SpeechEnd, SpeechStart},
+        message::{Caption, CaptionKind, Number, Numbers, Say, SpeechEnd, SpeechStart},
     },
     router::event::{LaneKey, Output, SpeakerKey},
     time::Millis,
@@ -253,6 +253,7 @@ impl RoomState {
             LaneEvent::Translated { utterance, committed, last, times, .. } => {
                 self.on_translated(key, utterance, committed, last, times);
             }
+            LaneEvent::Amounts { utterance, amounts, verified } => self.on_amounts(key, utterance, &amounts, verified),
             // The listeners hear it; nobody is shown it yet.
             LaneEvent::Spoken { .. } => {}
             LaneEvent::SpeechStarted { utterance, stream, times } => self.on_speech_started(key, utterance, stream, times),
@@ -304,6 +305,14 @@ impl RoomState {
         }
         if last {
             self.settle(key, id);
+        }
+    }
+
+    fn on_amounts(&mut self, key: LaneKey, id: UtteranceId, amounts: &[SaidAmount], verified: bool) {
+        let (speaker, lang) = (key.speaker.participant, key.language);
+        let numbers = Numbers { utterance: id, speaker, lang, numbers: amounts.iter().map(Number::from).collect(), verified };
+        for who in self.concerned(key, id) {
+            self.send(who, ServerMessage::Numbers(numbers.clone()));
         }
     }
 

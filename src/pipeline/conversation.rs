@@ -1,0 +1,115 @@
+//! What the pipelines of one room know in common: the last currency, which fills one that nobody says, and the room's glossary.
+//!
+//! A lock around plain data, held for a copy. A room's conversation lasts until the room is over. Made by [`super::Pipelines`]; tools that
+//! translate without a room make their own.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    router::event::RoomSerial,
+    trade::{Amount, Context, Glossary},
+};
+
+/// One room's conversation. Clones are the same conversation.
+#[derive(Debug, Clone)]
+pub struct Conversation(Arc<Mutex<Known>>);
+
+#[derive(Debug, Clone)]
+struct Known {
+    context: Context,
+    glossary: Arc<Glossary>,
+}
+
+impl Default for Conversation {
+    /// Nothing was said yet; the glossary is the one that the program comes with.
+    fn default() -> Self {
+        Self::new(Arc::new(Glossary::starter().clone()))
+    }
+}
+
+impl Conversation {
+    /// Nothing was said yet.
+    pub fn new(glossary: Arc<Glossary>) -> Self {
+        Self(Arc::new(Mutex::new(Known { context: Context::default(), glossary })))
+    }
+
+    /// What was said before.
+    pub fn context(&self) -> Context {
+        self.lock().context
+    }
+
+    /// Remembers what was said.
+    pub fn note(&self, amounts: &[Amount]) {
+        self.lock().context.note(amounts);
+    }
+
+    /// The words to use.
+    pub fn glossary(&self) -> Arc<Glossary> {
+        self.lock().glossary.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // Whole values are put in and taken out: there is no half of one.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The conversations of all rooms.
+#[derive(Debug)]
+pub(super) struct Conversations {
+    /// The server's own terms.
+    glossary: Arc<Glossary>,
+    rooms: Mutex<HashMap<RoomSerial, Conversation>>,
+}
+
+impl Conversations {
+    /// None yet; all begin with the server's `glossary`.
+    pub(super) fn new(glossary: Arc<Glossary>) -> Self {
+        Self { glossary, rooms: Mutex::default() }
+    }
+
+    /// That of a room.
+    pub(super) fn of(&self, room: RoomSerial) -> Conversation {
+        self.lock().entry(room).or_insert_with(|| Conversation::new(self.glossary.clone())).clone()
+    }
+
+    /// Gives a room terms of its own, which go before the server's. From the next sentence on.
+    pub(super) fn set_glossary(&self, room: RoomSerial, own: &Glossary) {
+        let all = Arc::new(own.over(&self.glossary));
+        self.of(room).lock().glossary = all;
+    }
+
+    /// The room is over.
+    pub(super) fn forget(&self, room: RoomSerial) {
+        self.lock().remove(&room);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RoomSerial, Conversation>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        language::Language,
+        trade::{money::Currency, read},
+    };
+
+    #[test]
+    fn pipelines_of_a_room_share_what_was_said_and_other_rooms_do_not() {
+        let all = Conversations::new(Arc::new(Glossary::parse("zh,en\n尾单,leftovers\n").unwrap()));
+        let (zh, en) = (all.of(RoomSerial(1)), all.of(RoomSerial(1)));
+        zh.note(&read("七块二", Language::ZH, &zh.context()));
+        assert_eq!(en.context().currency, Some(Currency::CNY));
+        assert_eq!(all.of(RoomSerial(2)).context(), Context::default());
+        all.set_glossary(RoomSerial(1), &Glossary::parse("zh,en\n尾单,tail goods\n").unwrap());
+        assert_eq!((zh.glossary().len(), all.of(RoomSerial(2)).glossary().len()), (2, 1));
+        all.forget(RoomSerial(1));
+        assert_eq!(all.of(RoomSerial(1)).context(), Context::default(), "another room by now");
+    }
+}

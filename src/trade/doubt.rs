@@ -1,0 +1,111 @@
+//! Which amounts of a recognised text the recogniser was not sure of: those with an uncertain token in their number.
+//!
+//! Pure. Called by the speaker's pipeline with the tokens of a hypothesis; what it finds travels with the words and is shown as "?".
+//!
+//! [`LIMIT`] was chosen on recordings: see there.
+
+use std::ops::Range;
+
+use super::{amount::Context, numbers};
+use crate::language::Language;
+
+/// A number with a token less probable than this is doubtful.
+pub const LIMIT: f32 = 0.5;
+
+/// Stretches of `text`, in characters that are not white space, that hold an amount whose number has a token below `limit`.
+///
+/// `tokens` are the recogniser's, in order, with their probabilities; their characters may have been converted since (traditional to
+/// simplified) and a few left out, so characters are brought together in order.
+pub fn doubtful<'a>(
+    text: &str,
+    language: Language,
+    context: &Context,
+    tokens: impl IntoIterator<Item = (&'a str, f32)>,
+    limit: f32,
+) -> Vec<Range<usize>> {
+    let heard: Vec<(char, f32)> =
+        tokens.into_iter().flat_map(|(token, p)| ink(token).map(move |c| (c, p)).collect::<Vec<_>>()).collect();
+    let probabilities = align(&ink(text).collect::<Vec<_>>(), &heard);
+    let place = |at: usize| ink(text.get(..at).unwrap_or("")).count();
+    let amounts = numbers::read(text, language, context);
+    let found = amounts.iter().filter(|amount| !amount.optional).filter_map(|amount| {
+        let number = place(amount.number.start)..place(amount.number.end);
+        let unsure = probabilities.get(number)?.iter().any(|p| *p < limit);
+        unsure.then(|| place(amount.span.start)..place(amount.span.end))
+    });
+    found.collect()
+}
+
+fn ink(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|c| !c.is_whitespace())
+}
+
+/// The probability of each character of the text. Where both sides have as many characters they belong to each other one by one; else a
+/// character of the text takes the next equal one, and one that finds none its neighbour's.
+fn align(text: &[char], heard: &[(char, f32)]) -> Vec<f32> {
+    if text.len() == heard.len() {
+        return heard.iter().map(|(_, p)| *p).collect();
+    }
+    /// How far ahead the same character is looked for: more than a filtered word is long.
+    const AHEAD: usize = 24;
+    let (mut at, mut last) = (0, 1.0);
+    let mut next = |c: char| {
+        let rest = heard.get(at..).unwrap_or_default();
+        match rest.iter().take(AHEAD).position(|(h, _)| *h == c) {
+            Some(found) => {
+                last = rest[found].1;
+                at += found + 1;
+            }
+            // Converted to another character.
+            None => {
+                last = rest.first().map_or(last, |(_, p)| *p);
+                at = (at + 1).min(heard.len());
+            }
+        }
+        last
+    };
+    text.iter().map(|c| next(*c)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(text: &str, tokens: &[(&str, f32)]) -> Vec<(usize, usize)> {
+        let language = if text.is_ascii() { Language::EN } else { Language::ZH };
+        doubtful(text, language, &Context::default(), tokens.iter().copied(), LIMIT)
+            .into_iter()
+            .map(|r| (r.start, r.end))
+            .collect()
+    }
+
+    #[test]
+    fn an_amount_with_an_uncertain_number_is_doubtful() {
+        assert_eq!(
+            found("要五百个，四块七", &[("要", 0.2), ("五百", 0.9), ("个", 0.3), ("，", 0.4), ("四", 0.4), ("块七", 0.9)]),
+            [(5, 8)]
+        );
+        assert!(found("要五百个", &[("要", 0.2), ("五百", 0.9), ("个", 0.3)]).is_empty(), "the unit is not the number");
+        assert_eq!(
+            found("I want 15 of them", &[("I", 0.9), (" want", 0.9), (" 15", 0.3), (" of", 0.9), (" them", 0.9)]),
+            [(5, 7)]
+        );
+    }
+
+    #[test]
+    fn converted_and_filtered_text_is_brought_together() {
+        assert_eq!(found("要两万个", &[("嗯", 0.1), ("，", 0.9), ("要", 0.9), ("兩", 0.9), ("萬", 0.3), ("個", 0.9)]), [(1, 4)]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "\\PC{0,30}", tokens in prop::collection::vec(("\\PC{0,4}", 0.0_f32..1.0), 0..20)) {
+            let tokens: Vec<(&str, f32)> = tokens.iter().map(|(t, p)| (t.as_str(), *p)).collect();
+            for range in doubtful(&text, Language::ZH, &Context::default(), tokens, LIMIT) {
+                prop_assert!(range.end <= text.chars().count());
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Puts misheard words right: what sounds like a term, where its surroundings make the term more likely than what was heard.
+//!
+//! What was heard is kept when it is a word of its own and nothing around it speaks for the term. Chinese is segmented with jieba, whose
+//! words show which characters belong together. Called by [`super::Glossary::repair`].
+
+use std::{collections::HashSet, ops::Range, sync::LazyLock};
+
+use jieba_rs::Jieba;
+
+use super::{Glossary, Term, find, sound};
+use crate::{
+    language::Language,
+    trade::{amount::Context, numbers},
+};
+
+static JIEBA: LazyLock<Jieba> = LazyLock::new(Jieba::new);
+
+/// Shortest Chinese term that may stand for what is no word at all; shorter ones need a neighbour that speaks for them.
+const CLEAR: usize = 3;
+
+pub(super) fn repair(glossary: &Glossary, text: &str, language: Language) -> String {
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    let lower = text.to_lowercase();
+    for term in &glossary.terms {
+        let Some(word) = term.words(language).first() else { continue };
+        for heard in &term.heard {
+            edits.extend(find(&lower, &heard.to_lowercase(), language).map(|place| (place, word.clone())));
+        }
+    }
+    if language == Language::ZH {
+        chinese(glossary, text, &mut edits);
+    } else if !language.is_unspaced() {
+        spaced(glossary, text, language, &mut edits);
+    }
+    apply(text, edits)
+}
+
+/// Applies the edits that do not overlap, the first found first. Each is checked to lie between characters.
+fn apply(text: &str, edits: Vec<(Range<usize>, String)>) -> String {
+    let mut taken: Vec<(Range<usize>, String)> = Vec::new();
+    for (place, word) in edits {
+        if text.get(place.clone()).is_some()
+            && taken.iter().all(|(other, _)| other.end <= place.start || place.end <= other.start)
+        {
+            taken.push((place, word));
+        }
+    }
+    taken.sort_by_key(|(place, _)| place.start);
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for (place, word) in taken {
+        out.push_str(text.get(at..place.start).unwrap_or(""));
+        out.push_str(&word);
+        at = place.end;
+    }
+    out.push_str(text.get(at..).unwrap_or(""));
+    out
+}
+
+fn chinese(glossary: &Glossary, text: &str, edits: &mut Vec<(Range<usize>, String)>) {
+    let chars: Vec<(usize, char)> = text.char_indices().collect();
+    let sounds = sound::readings(text);
+    let at = |index: usize| chars.get(index).map_or(text.len(), |c| c.0);
+    // Where words end: what sounds like a term begins and ends with words.
+    let bounds: HashSet<usize> = JIEBA.cut(text, false).iter().map(|token| token.byte_end).chain([0]).collect();
+    for term in &glossary.terms {
+        for word in term.words(Language::ZH) {
+            let length = word.chars().count();
+            if length < 2 || !word.chars().all(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)) || text.contains(word.as_str()) {
+                continue;
+            }
+            let wanted = sound::readings(word);
+            for start in 0..chars.len().saturating_sub(length - 1) {
+                let place = at(start)..at(start + length);
+                let Some(heard) = text.get(place.clone()) else { continue };
+                if !bounds.contains(&place.start) || !bounds.contains(&place.end) {
+                    continue;
+                }
+                // One syllable of three may be a little off.
+                let Some(distance) = sounds.get(start..start + length).and_then(|heard| sound::chinese(heard, &wanted)) else {
+                    continue;
+                };
+                if usize::try_from(distance).unwrap_or(usize::MAX) > length / CLEAR {
+                    continue;
+                }
+                let spoken_for = is_near(term, text, &place);
+                let is_word = JIEBA.has_word(heard);
+                let knows_it = glossary.terms.iter().any(|other| other.words(Language::ZH).iter().any(|w| w == heard));
+                if !knows_it && (spoken_for || (!is_word && length >= CLEAR && distance == 0)) {
+                    edits.push((place, word.clone()));
+                }
+            }
+        }
+    }
+}
+
+fn spaced(glossary: &Glossary, text: &str, language: Language, edits: &mut Vec<(Range<usize>, String)>) {
+    let lower = text.to_lowercase();
+    if lower.len() != text.len() {
+        return;
+    }
+    let places: Vec<Range<usize>> = words(&lower).collect();
+    // An amount or another term shows that goods are spoken of.
+    let trade = !numbers::read(text, language, &Context::default()).is_empty();
+    for term in &glossary.terms {
+        for word in term.words(language).iter().map(|w| w.to_lowercase()) {
+            if find(&lower, &word, language).is_some() {
+                continue;
+            }
+            let count = words(&word).count();
+            for window in places.windows(count.max(1)) {
+                let (Some(first), Some(last)) = (window.first(), window.last()) else { continue };
+                let place = first.start..last.end;
+                let Some(heard) = lower.get(place.clone()) else { continue };
+                let known = glossary
+                    .terms
+                    .iter()
+                    .any(|t| t.words(language).iter().any(|w| find(heard, &w.to_lowercase(), language).is_some()));
+                if !known && (trade || is_near(term, &lower, &place)) && sound::latin(heard, &word) {
+                    edits.push((place, word.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// The words of a text: letters and digits, with what stands inside them.
+fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '.' | '!' | '?' | ';' | ':' | '"' | '(' | ')' | '¿' | '¡'))
+        .filter_map(move |word| {
+            let place = at..at + word.len();
+            // The separators of these languages that are longer than one byte are ¿ and ¡ and rare spaces.
+            at = place.end + text.get(place.end..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+            (!word.is_empty()).then_some(place)
+        })
+}
+
+/// A word that speaks for the term stands outside of `place`.
+fn is_near(term: &Term, text: &str, place: &Range<usize>) -> bool {
+    let (before, after) = (text.get(..place.start).unwrap_or(""), text.get(place.end..).unwrap_or(""));
+    term.near.iter().any(|word| before.contains(word.as_str()) || after.contains(word.as_str()))
+}

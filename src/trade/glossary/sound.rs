@@ -1,0 +1,92 @@
+//! How alike words sound: pinyin for Chinese, double metaphone for words in Latin letters.
+//!
+//! Readings are the `pinyin` library's, keys `rphonetic`'s. Knows no glossary; called by [`super::repair`].
+
+use pinyin::ToPinyinMulti;
+use rphonetic::{DoubleMetaphone, Encoder as _};
+
+/// Initials and finals that are confused, by people from many places and by recognisers.
+const INITIALS: [(&str, &str); 8] =
+    [("zh", "z"), ("ch", "c"), ("sh", "s"), ("n", "l"), ("f", "h"), ("r", "l"), ("j", "q"), ("g", "k")];
+const FINALS: [(&str, &str); 5] = [("ing", "in"), ("eng", "en"), ("ang", "an"), ("uang", "uan"), ("uo", "o")];
+
+/// The cost of one syllable that sounds nearly the same.
+const NEARLY: u32 = 1;
+
+/// A character and how it may be read, without tones.
+pub(super) type Read = (char, Vec<&'static str>);
+
+/// How each character of a text may be read.
+pub(super) fn readings(text: &str) -> Vec<Read> {
+    let of = |c: char| c.to_pinyin_multi().map(|all| all.into_iter().map(pinyin::Pinyin::plain).collect()).unwrap_or_default();
+    text.chars().map(|c| (c, of(c))).collect()
+}
+
+/// How far two Chinese words of the same length sound from each other: 0 when each syllable may sound the same (tones left out), 1 for
+/// each that nearly does; nothing when one is another sound altogether.
+pub(super) fn chinese(a: &[Read], b: &[Read]) -> Option<u32> {
+    if a.len() != b.len() {
+        return None;
+    }
+    let nearest = |(x, a): &Read, (y, b): &Read| {
+        let pairs = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
+        if x == y { Some(0) } else { pairs.filter_map(|(a, b)| distance(a, b)).min() }
+    };
+    a.iter().zip(b).map(|(a, b)| nearest(a, b)).sum()
+}
+
+fn distance(a: &str, b: &str) -> Option<u32> {
+    if a == b {
+        return Some(0);
+    }
+    let ((ia, fa), (ib, fb)) = (split(a), split(b));
+    let pair = |table: &[(&str, &str)], x: &str, y: &str| table.iter().any(|(p, q)| (*p, *q) == (x, y) || (*p, *q) == (y, x));
+    let near = (ia == ib && pair(&FINALS, fa, fb)) || (fa == fb && pair(&INITIALS, ia, ib));
+    near.then_some(NEARLY)
+}
+
+/// Initial and final of a syllable.
+fn split(syllable: &str) -> (&str, &str) {
+    let at = syllable.find(['a', 'e', 'i', 'o', 'u', 'ü', 'v']).unwrap_or(0);
+    syllable.split_at(at)
+}
+
+/// True when two words in Latin letters have the same sounds and nearly the same letters.
+pub(super) fn latin(a: &str, b: &str) -> bool {
+    let key = |word: &str| DoubleMetaphone::default().encode(word);
+    let plain = |word: &str| word.is_ascii() && word.chars().filter(char::is_ascii_alphabetic).count() >= 5;
+    plain(a) && plain(b) && edits(a, b) * 4 <= a.len().max(b.len()) && key(a) == key(b)
+}
+
+/// Levenshtein's distance of two short ASCII words.
+fn edits(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        for (j, y) in b.bytes().enumerate() {
+            let best = (diagonal + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], best);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_sound_alike() {
+        let chinese = |a, b| chinese(&readings(a), &readings(b));
+        assert_eq!(chinese("高龟", "高柜"), Some(0), "tones are left out");
+        assert_eq!(chinese("装箱", "桩香"), Some(0));
+        assert_eq!(chinese("钢笔", "铅笔"), None);
+        assert_eq!(chinese("批花", "批发"), Some(1), "f and h");
+        assert_eq!(chinese("定金", "定"), None);
+        assert!(latin("cartoon", "carton") && latin("pallet", "palette") && !latin("button", "carton") && !latin("ton", "tone"));
+        assert_eq!((edits("", "abc"), edits("kitten", "sitting")), (3, 3));
+    }
+}
