@@ -216,7 +216,7 @@ impl<K: Copy> Lane<K> {
         let (mt, deadline) = (self.stages.mt.clone(), self.stages.options.deadlines.mt());
         let pending = mt.submit(job, Priority::Mt, deadline)?.output();
         tokio::pin!(pending);
-        let (mut splitter, mut release) = (ClauseSplitter::new(self.language), Release::new(&guard));
+        let (mut splitter, mut release) = (ClauseSplitter::new(self.language), Release::new(&guard, ""));
         // What the splitter was given, and how much of it was spoken.
         let (mut seen, mut used) = (String::new(), 0);
         let translated = loop {

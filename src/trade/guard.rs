@@ -139,7 +139,7 @@ impl Guard {
 
     /// True when `beginning`, which ends with a clause that begins at `last`, can be said whatever the rest will be: its amounts are the
     /// first ones of the source, and nothing of the source can have been passed over.
-    fn may_say(&self, beginning: &str, last: usize) -> bool {
+    pub fn may_say(&self, beginning: &str, last: usize) -> bool {
         let Verdict { target, comparison } = self.check(beginning);
         if !comparison.changed.is_empty() || !comparison.added.is_empty() {
             return false;
@@ -163,9 +163,9 @@ pub struct Release<'g> {
 }
 
 impl<'g> Release<'g> {
-    /// For a translation that is to begin.
-    pub fn new(guard: &'g Guard) -> Self {
-        Self { guard, text: String::new(), held: Vec::new() }
+    /// For a translation of which `said` is out already: empty when it is to begin.
+    pub fn new(guard: &'g Guard, said: &str) -> Self {
+        Self { guard, text: said.to_owned(), held: Vec::new() }
     }
 
     /// Takes the next clause; gives those that may be said now.
@@ -196,7 +196,11 @@ mod tests {
     }
 
     fn released(guard: &Guard, clauses: &[&str]) -> Vec<usize> {
-        let mut release = Release::new(guard);
+        released_after("", guard, clauses)
+    }
+
+    fn released_after(said: &str, guard: &Guard, clauses: &[&str]) -> Vec<usize> {
+        let mut release = Release::new(guard, said);
         clauses.iter().map(|clause| release.push((*clause).to_owned()).len()).collect()
     }
 
@@ -210,6 +214,14 @@ mod tests {
         assert_eq!(released(&two, &["It is 4.70 yuan each ", "for 500 pieces, ", "not less."]), [0, 2, 1], "another order");
         assert_eq!(released(&two, &["For 50 pieces, ", "it is 4.70 yuan each."]), [0, 0], "nothing after a wrong one");
         assert_eq!(released(&plain, &["Hello, ", "it is 5 yuan, ", "have a look."]), [1, 0, 0], "nobody said five");
+    }
+
+    #[test]
+    fn what_was_said_before_counts() {
+        let two = guard("要五百个的话，四块七一个，不能再少了。");
+        assert_eq!(released_after("For 500 pieces, ", &two, &["it is 4.70 yuan each, ", "not less."]), [1, 1]);
+        assert_eq!(released_after("For 500 pieces, ", &two, &["500 pieces, ", "at 4.70 yuan."]), [0, 0], "said once");
+        assert_eq!(released_after("For 50 pieces, ", &two, &["it is 4.70 yuan each."]), [0], "wrong already");
     }
 
     #[test]
@@ -243,7 +255,7 @@ mod tests {
             for (from, to) in [(Language::ZH, Language::EN), (Language::EN, Language::ZH), (Language::EN, "fr".parse().unwrap())] {
                 let guard = Guard::new(&text, from, to, &Context::default());
                 let _ = (guard.fill(&target), guard.replace(&target, kept), guard.wording(), guard.numerals().len());
-                let mut release = Release::new(&guard);
+                let mut release = Release::new(&guard, "");
                 for clause in target.split_inclusive(',') {
                     release.push(clause.to_owned());
                 }

@@ -116,7 +116,9 @@ fn spaced(glossary: &Glossary, text: &str, language: Language, edits: &mut Vec<(
                     .iter()
                     .any(|t| t.words(language).iter().any(|w| find(heard, &w.to_lowercase(), language).is_some()));
                 if !known && (trade || is_near(term, &lower, &place)) && sound::latin(heard, &word) {
-                    edits.push((place, word.clone()));
+                    // Several stay several.
+                    let plural = language == Language::EN && heard.ends_with('s') && !word.ends_with('s');
+                    edits.push((place, if plural { format!("{word}s") } else { word.clone() }));
                 }
             }
         }

@@ -41,7 +41,9 @@ fn distance(a: &str, b: &str) -> Option<u32> {
     }
     let ((ia, fa), (ib, fb)) = (split(a), split(b));
     let pair = |table: &[(&str, &str)], x: &str, y: &str| table.iter().any(|(p, q)| (*p, *q) == (x, y) || (*p, *q) == (y, x));
-    let near = (ia == ib && pair(&FINALS, fa, fb)) || (fa == fb && pair(&INITIALS, ia, ib));
+    // The south says hu- for f-.
+    let south = |x: &str, y: &str| x.strip_prefix('f').is_some_and(|rest| y.strip_prefix("hu") == Some(rest));
+    let near = (ia == ib && pair(&FINALS, fa, fb)) || (fa == fb && pair(&INITIALS, ia, ib)) || south(a, b) || south(b, a);
     near.then_some(NEARLY)
 }
 
