@@ -147,6 +147,7 @@ fn said_after_much(set: &[Recording]) -> Tally {
     })
 }
 
+#[expect(clippy::print_stdout, reason = "what is measured but not demanded is for the reader")]
 fn check(set: &str, recordings: &[Recording]) {
     let mut wrong = Vec::new();
     let demanded = [
