@@ -1,8 +1,7 @@
 //! Which amounts of a recognised text the recogniser was not sure of: those with an uncertain token in their number.
 //!
-//! Pure. Called by the speaker's pipeline with the tokens of a hypothesis; what it finds travels with the words and is shown as "?".
-//!
-//! [`LIMIT`] was chosen on recordings: see there.
+//! Pure: a hypothesis's tokens in, stretches of its text out. What it finds is to travel with the words and to be shown as "?";
+//! no pipeline asks it yet, and [`LIMIT`] has not been measured on recordings.
 
 use std::ops::Range;
 
