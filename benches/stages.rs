@@ -57,6 +57,7 @@ async fn recognise(stages: &Stages, samples: &Arc<[f32]>, language: Language) ->
         language: Spoken::Fixed(language),
         candidates: Vec::new(),
         prompt: None,
+        committed: None,
         partial: false,
     };
     stages.asr.submit(job, Priority::FinalAsr, LIMIT).unwrap().output().await.unwrap()

@@ -16,6 +16,7 @@ use crate::{
     inference::onnx::Provider,
     pipeline::{
         echo::EchoOptions,
+        policy::Mode,
         stages::{Deadlines, PipelineOptions},
     },
     transport::origin::Origin,
@@ -36,6 +37,8 @@ pub struct Config {
     pub compute: Compute,
     /// How interpretations are coded.
     pub audio: Audio,
+    /// When to interpret.
+    pub interpretation: Interpretation,
     /// Where utterances begin and end.
     pub endpointing: Endpointing,
     /// How long each stage may take.
@@ -168,6 +171,14 @@ impl Default for Audio {
     }
 }
 
+/// When to interpret.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Interpretation {
+    /// `simultaneous`: while somebody speaks. `sentence`: when an utterance is over, which is less work for the machine.
+    pub mode: Mode,
+}
+
 /// Where utterances begin and end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -294,6 +305,7 @@ impl Config {
     /// How pipelines behave under this configuration.
     pub fn pipeline(&self) -> PipelineOptions {
         PipelineOptions {
+            mode: self.interpretation.mode,
             segmenter: SegmenterOptions {
                 max_utterance: std::time::Duration::from_millis(self.endpointing.max_utterance_ms),
                 ..SegmenterOptions::default()

@@ -7,7 +7,11 @@ use crate::{
     inference::{JobError, Priority, worker::Handle},
     language::{Language, Spoken, Voice},
     mt::{MtJob, Translation},
-    pipeline::{amounts, conversation::Conversation, segments::Segments},
+    pipeline::{
+        amounts,
+        conversation::Conversation,
+        segments::{Patience, Segments},
+    },
     privacy::Redacted,
     time::SampleRate,
     trade::guard::Guard,
@@ -71,7 +75,7 @@ pub async fn recognise(
     samples: Arc<[f32]>,
     language: Spoken,
 ) -> Result<Timed<Hypothesis>, JobError> {
-    let job = AsrJob { samples, language, candidates: Vec::new(), prompt: None, partial: false };
+    let job = AsrJob { samples, language, candidates: Vec::new(), prompt: None, committed: None, partial: false };
     let done = asr.submit(job, Priority::FinalAsr, NO_HURRY)?.output().await?;
     Ok(Timed { output: done.output, took: done.ran })
 }
@@ -101,7 +105,7 @@ pub async fn translate(
     segments.push(text);
     let (mut took, mut target, mut verified) = (Duration::ZERO, String::new(), true);
     let mut history = Vec::new();
-    while let Some(segment) = segments.next(from).or_else(|| segments.finish()) {
+    while let Some(segment) = segments.next(from, Patience::SENTENCES, false).or_else(|| segments.finish()) {
         let guard = Guard::new(&segment, from, to, &talk.context());
         talk.note(guard.amounts());
         let job = MtJob { history: std::mem::take(&mut history), ..amounts::job(from, to, &guard) };

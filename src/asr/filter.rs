@@ -22,6 +22,8 @@ pub struct Evidence {
     pub speech: Duration,
     /// The general prompt that stood before the clip: noise makes Whisper recite it.
     pub prompted: Option<&'static str>,
+    /// The text goes on after words of the same clip that were believed: it may be a full stop only, or "thank you" at the end.
+    pub continues: bool,
 }
 
 /// With a probability of silence above this...
@@ -126,12 +128,12 @@ pub fn clean(text: &str, evidence: &Evidence) -> String {
     let text = collapse_repeats(&without_annotations(text));
     let text = text.trim();
     let said = normalised(text);
-    let believed = !said.is_empty()
+    let believed = (evidence.continues || !said.is_empty())
         && evidence.probability >= GUESSING
         && !(evidence.no_speech > NO_SPEECH && evidence.probability < UNSURE)
         && is_plausible_script(text, evidence.language)
         && !(is_recited(&said, evidence) && evidence.probability < UNSURE)
-        && !(is_stock(&said) && is_weak(&said, evidence));
+        && !(!evidence.continues && is_stock(&said) && is_weak(&said, evidence));
     if believed { text.to_owned() } else { String::new() }
 }
 

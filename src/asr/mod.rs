@@ -29,6 +29,9 @@ pub struct AsrJob {
     pub candidates: Vec<Language>,
     /// Words that are likely here (names, trade vocabulary, the end of the previous segment).
     pub prompt: Option<Redacted>,
+    /// What these samples were already heard to begin with, and may not be heard as anything else any more: only what follows is
+    /// answered.
+    pub committed: Option<Redacted>,
     /// False for the last decode of an utterance, true for one of a window that still grows.
     pub partial: bool,
 }
@@ -49,7 +52,8 @@ pub struct AsrToken {
 /// What the recogniser heard.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hypothesis {
-    /// The text, trimmed; empty when nothing was said. Chinese is in simplified characters.
+    /// The text after [`AsrJob::committed`]; empty when nothing (more) was said. Chinese is in simplified characters. Trimmed, but for
+    /// the space that parts it from what is committed.
     pub text: Redacted,
     /// The language it is in.
     pub language: Language,

@@ -39,6 +39,9 @@ const POSITIONS_PER_SECOND: usize = 50;
 /// Positions of silence after the clip. The full window (1,500) costs over a second more on two cores. With 128 positions 5 of 70
 /// development recordings went round in circles, with 160 2 of them, with 192 none.
 const MARGIN: usize = 192;
+/// The same for a partial decode: a loop there is replaced by the next one half a second later, and nothing of it is committed,
+/// because the one before did not have it.
+const PARTIAL_MARGIN: usize = 96;
 /// More silence for the second try of a clip that went round in circles: half a second of computing at most, where the full window
 /// would be two.
 const SECOND_MARGIN: usize = 192;
@@ -157,8 +160,8 @@ impl Whisper {
         chinese::warm_up();
         // A faint hum: digital silence would be answered without computing anything.
         let samples: Vec<f32> = (0..SampleRate::ASR.samples(LONGEST)).map(|i| if i % 160 < 80 { 0.01 } else { -0.01 }).collect();
-        let plan = Decode { candidates: &[Language::ZH], prompt: None, vocabulary: true, limit: EXTRA_TOKENS };
-        self.decode(&samples, &plan, self.model.window(samples.len()), &JobContext::detached()).map(|_| ())
+        let plan = Decode { candidates: &[Language::ZH], prompt: None, vocabulary: true, committed: None, limit: EXTRA_TOKENS };
+        self.decode(&samples, &plan, self.model.window(samples.len(), MARGIN), &JobContext::detached()).map(|_| ())
     }
 }
 
@@ -173,8 +176,8 @@ impl SharedModel {
     }
 
     /// Encoder positions for a clip of `samples`: the clip, a margin, and never more than the model has.
-    fn window(&self, samples: usize) -> usize {
-        fitted_window(samples).min(self.full_window())
+    fn window(&self, samples: usize, margin: usize) -> usize {
+        fitted_window(samples, margin).min(self.full_window())
     }
 
     fn full_window(&self) -> usize {
@@ -193,6 +196,15 @@ impl SharedModel {
         if !tokens.is_empty() {
             tokens.insert(0, self.vocabulary.previous);
         }
+        Ok(tokens)
+    }
+
+    /// Tokens of what was already heard of a clip, as the decoder would have chosen them: with a space in front where words have one.
+    fn committed_tokens(&self, language: Language, committed: Option<&str>) -> Result<Vec<i32>, JobError> {
+        let Some(text) = committed else { return Ok(Vec::new()) };
+        let lead = if language.is_unspaced() { "" } else { " " };
+        let mut tokens = self.tokenize(&format!("{lead}{}", text.trim()))?;
+        tokens.drain(..tokens.len().saturating_sub(MAX_PROMPT_TOKENS));
         Ok(tokens)
     }
 
@@ -215,6 +227,8 @@ struct Decode<'j> {
     prompt: Option<&'j str>,
     /// Put the market's vocabulary before the clip.
     vocabulary: bool,
+    /// What was already heard of the clip: the decoder goes on behind it.
+    committed: Option<&'j str>,
     /// At most so many tokens.
     limit: usize,
 }
@@ -246,8 +260,10 @@ impl Recogniser for Whisper {
 
         let limit = EXTRA_TOKENS + TOKENS_PER_SECOND * job.samples.len() / SampleRate::ASR.0 as usize;
         let prompt = job.prompt.as_ref().map(Redacted::expose);
-        let plan = Decode { candidates: &candidates, prompt, vocabulary: self.model.options.market_vocabulary, limit };
-        let window = self.model.window(job.samples.len());
+        let committed = job.committed.as_ref().map(Redacted::expose).filter(|text| !text.trim().is_empty());
+        let vocabulary = self.model.options.market_vocabulary;
+        let plan = Decode { candidates: &candidates, prompt, vocabulary, committed, limit };
+        let window = self.model.window(job.samples.len(), if job.partial { PARTIAL_MARGIN } else { MARGIN });
         let mut decoded = self.decode(&job.samples, &plan, window, context)?;
         // A short window, or a prompt, makes Whisper circle now and then; with more silence behind the clip and no words before it
         // the same clip comes out right. A partial result is replaced by the next one anyway, and noise comes out no better.
@@ -287,13 +303,17 @@ impl Whisper {
         self.feed(&[vocabulary.start], &mut past)?;
         let no_speech = sampling::probability(self.logits()?, usize::try_from(vocabulary.no_speech).unwrap_or(usize::MAX));
         self.feed(&[language_token, vocabulary.transcribe], &mut past)?;
-        self.feed(&[vocabulary.no_timestamps], &mut past)?;
+        let mut heard = self.model.committed_tokens(language, plan.committed)?;
+        heard.insert(0, vocabulary.no_timestamps);
+        let last = heard.pop();
+        self.feed(&heard, &mut past)?;
+        self.feed(last.as_slice(), &mut past)?;
 
         let room = usize::try_from(self.model.context.n_text_ctx()).unwrap_or(0).saturating_sub(past + 1);
         let mut decoded = Decoded { language, choices: Vec::new(), no_speech, astray: false };
         loop {
             context.checkpoint()?;
-            let choice = vocabulary.choose(self.logits()?, decoded.choices.is_empty());
+            let choice = vocabulary.choose(self.logits()?, plan.committed.is_none() && decoded.choices.is_empty());
             let Some(choice) = choice else { break };
             decoded.choices.push(choice);
             decoded.astray = decoded.choices.len() >= plan.limit.min(room) || sampling::circles(&decoded.choices);
@@ -378,8 +398,12 @@ impl Whisper {
             probability: sampling::mean_probability(&choices),
             speech: speech.end.saturating_sub(speech.start),
             prompted: self.model.options.market_vocabulary.then(|| prompt::market_vocabulary(language)).flatten(),
+            continues: job.committed.is_some(),
         };
-        let text = filter::clean(text.trim(), &evidence);
+        // What follows committed words keeps its space, and may be nothing but a full stop.
+        let lead = if job.committed.is_some() && text.starts_with(' ') { " " } else { "" };
+        let cleaned = filter::clean(text.trim(), &evidence);
+        let text = if cleaned.is_empty() { cleaned } else { format!("{lead}{cleaned}") };
         let text = if language == Language::ZH { chinese::simplified(&text).into_owned() } else { text };
         let tokens = timing::spread(pieces, speech);
         Hypothesis { text: Redacted::new(text), language, tokens, no_speech }
@@ -440,9 +464,9 @@ fn unknown(language: Language) -> JobError {
 }
 
 /// Encoder positions for a clip of `samples`, before the model's own limit.
-fn fitted_window(samples: usize) -> usize {
+fn fitted_window(samples: usize, margin: usize) -> usize {
     let clip = samples.max(SampleRate::ASR.samples(SHORTEST));
-    (clip * POSITIONS_PER_SECOND).div_ceil(SampleRate::ASR.0 as usize).saturating_add(MARGIN).next_multiple_of(WINDOW_STEP)
+    (clip * POSITIONS_PER_SECOND).div_ceil(SampleRate::ASR.0 as usize).saturating_add(margin).next_multiple_of(WINDOW_STEP)
 }
 
 /// Called by whisper.cpp in front of the encoder: stops there.

@@ -18,7 +18,10 @@ use crate::{
         trace::{Player, Scene},
     },
     language::{Language, Spoken, Voice},
-    pipeline::stages::{PipelineOptions, Stages},
+    pipeline::{
+        policy,
+        stages::{PipelineOptions, Stages},
+    },
     telemetry,
 };
 
@@ -62,6 +65,8 @@ pub(super) struct Eval {
 /// How the pipeline interprets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
+    /// While somebody speaks.
+    Simultaneous,
     /// When a sentence is over.
     Sentence,
 }
@@ -73,9 +78,11 @@ impl Mode {
 
     /// The pipeline's options in this mode.
     fn apply(self, options: PipelineOptions) -> PipelineOptions {
-        match self {
-            Mode::Sentence => options,
-        }
+        let mode = match self {
+            Mode::Simultaneous => policy::Mode::Simultaneous,
+            Mode::Sentence => policy::Mode::Sentence,
+        };
+        PipelineOptions { mode, ..options }
     }
 }
 

@@ -172,7 +172,7 @@ impl Observer {
                 let numbers = self::event(Kind::Numbers, wall, Some(utterance.0), text.into());
                 self.events.push(TraceEvent { verified: Some(*verified), ..numbers });
             }
-            LaneEvent::Packet { .. } => {}
+            LaneEvent::Packet { .. } | LaneEvent::Behind(_) => {}
         }
     }
 

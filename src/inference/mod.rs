@@ -6,6 +6,7 @@
 //! - [`onnx`]: the only place that builds ONNX Runtime sessions.
 
 pub mod compute;
+mod exit;
 pub mod onnx;
 pub mod queue;
 pub mod worker;
@@ -49,9 +50,9 @@ impl CancelToken {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// True once [`CancelToken::cancel`] was called.
+    /// True once [`CancelToken::cancel`] was called, or the process is at its end.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) || exit::is_ending()
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use super::{
     CancelToken, JobContext, JobError, Priority,
     compute::{ComputeGate, Permit},
+    exit::{self, Busy},
     queue::{Entry, JobQueue},
 };
 
@@ -314,6 +315,8 @@ where
     F: Fn() -> Result<E, anyhow::Error>,
 {
     let stage = shared.options.name;
+    // Outlives the engine.
+    let mut busy = Busy::begin();
     let built =
         catch_unwind(AssertUnwindSafe(factory)).unwrap_or_else(|_| Err(anyhow::anyhow!("{stage}: panicked while loading")));
     let mut engine = match (built, ready_tx) {
@@ -333,7 +336,12 @@ where
             return Exit::LoadFailed;
         }
     };
-    while let Some(Entry { priority, deadline, cancel, job: Job { job, submitted, answer_tx } }) = next(shared, generation) {
+    exit::hold_up();
+    loop {
+        drop(busy);
+        let entry = next(shared, generation);
+        busy = Busy::begin();
+        let Some(Entry { priority, deadline, cancel, job: Job { job, submitted, answer_tx } }) = entry else { break };
         let permit = shared.options.gate.as_ref().map(|gate| Arc::new(gate.acquire(priority, shared.options.threads)));
         let started = Instant::now();
         if cancel.is_cancelled() || started >= deadline {

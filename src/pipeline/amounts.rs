@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use super::event::{SaidAmount, Stretch};
+use super::{
+    event::{SaidAmount, Stretch},
+    fillers,
+};
 use crate::{
     inference::{Priority, worker::Handle},
     language::Language,
@@ -20,7 +23,7 @@ use crate::{
 /// The job that translates a guarded segment.
 pub fn job(from: Language, to: Language, guard: &Guard) -> MtJob {
     let numerals = Numerals::new(guard.numerals().iter().map(String::as_str));
-    MtJob { numerals: Some(numerals), ..MtJob::new(from, to, guard.asked()) }
+    MtJob { numerals: Some(numerals), ..MtJob::new(from, to, fillers::without(guard.asked(), from)) }
 }
 
 /// A translation that says no wrong amount.

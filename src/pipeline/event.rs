@@ -218,6 +218,8 @@ pub enum LaneEvent {
         /// The silence that is played after it.
         pause: Duration,
     },
+    /// What was said so long ago is only heard now: the listeners have much to hear yet. Once, until they have caught up.
+    Behind(Duration),
     /// Speech of an utterance begins: packets of `stream` follow.
     SpeechStarted {
         /// Which utterance.

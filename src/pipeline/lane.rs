@@ -1,9 +1,9 @@
 //! One speaker's words into one language: committed text in, captions and paced speech out.
 //!
 //! Two tasks. The first translates and synthesises, one segment after the other; the first clause is spoken while the rest of its
-//! sentence is still being translated. Computing is faster than talking, so nothing is gained by doing more at once. The second plays: it sends packets at the pace they are
-//! heard, a little ahead. Between them a bounded channel, so a long speech waits in text, not in memory. Used by the room's actor
-//! through [`super::Pipelines`].
+//! sentence is still being translated. Computing is faster than talking, so nothing is gained by doing more at once. The second plays:
+//! it sends packets at the pace they are heard, a little ahead. Between them a bounded channel, so a long speech waits in text, not in
+//! memory. How fast to speak is decided by [`super::pace`]. Used by the room's actor through [`super::Pipelines`].
 
 use std::{
     collections::VecDeque,
@@ -19,8 +19,10 @@ use super::{
     amounts,
     conversation::Conversation,
     event::{LaneEvent, LaneInput, StageTimes, Stretch},
+    pace::Pace,
     player::{PLAY_QUEUE, Play, Player},
-    segments::Segments,
+    policy::Mode,
+    segments::{Patience, Segments},
     stages::Stages,
     task::{Outlet, millis},
 };
@@ -81,10 +83,13 @@ pub fn open<K>(
         language: options.language,
         voice: options.voice,
         conversation: options.conversation,
+        clock: options.clock,
         events: events.clone(),
         play_tx,
+        pace: Pace::default(),
         next_stream: 0,
         current: None,
+        waiting: None,
     };
     tokio::spawn(async move {
         if lane.run(input_rx).await == Ending::Dropped {
@@ -111,10 +116,14 @@ struct Lane<K> {
     language: Language,
     voice: Voice,
     conversation: Conversation,
+    clock: Clock,
     events: Arc<Outlet<K, LaneEvent>>,
     play_tx: mpsc::Sender<Play>,
+    pace: Pace,
     next_stream: u16,
     current: Option<Current>,
+    /// What came while it was looked whether more of the utterance is there.
+    waiting: Option<LaneInput>,
 }
 
 /// The utterance that is being interpreted.
@@ -136,10 +145,30 @@ struct Current {
 
 impl<K: Copy> Lane<K> {
     async fn run(mut self, mut input_rx: mpsc::Receiver<LaneInput>) -> Ending {
-        while let Some(input) = input_rx.recv().await {
+        loop {
+            let Some(input) = (match self.waiting.take() {
+                Some(input) => Some(input),
+                None => input_rx.recv().await,
+            }) else {
+                return Ending::Dropped;
+            };
             match input {
-                LaneInput::Text { utterance, from, text, last, speech_end } => {
-                    self.on_text(utterance, from, text, last, speech_end).await;
+                LaneInput::Text { utterance, from, text, mut last, speech_end } => {
+                    self.on_text(utterance, from, &text, speech_end).await;
+                    // What came meanwhile is translated together: a whole sentence is better than its pieces.
+                    while !last && let Ok(input) = input_rx.try_recv() {
+                        match input {
+                            LaneInput::Text { utterance: same, text, last: ends, speech_end, .. } if same == utterance => {
+                                self.on_text(utterance, from, &text, speech_end).await;
+                                last = ends;
+                            }
+                            other => {
+                                self.waiting = Some(other);
+                                break;
+                            }
+                        }
+                    }
+                    self.on_segments(utterance, from, last).await;
                 }
                 LaneInput::Voice(voice) => self.voice = voice,
                 LaneInput::Finish => {
@@ -148,10 +177,10 @@ impl<K: Copy> Lane<K> {
                 }
             }
         }
-        Ending::Dropped
     }
 
-    async fn on_text(&mut self, utterance: UtteranceId, from: Language, text: Redacted, last: bool, speech_end: Option<Millis>) {
+    /// Takes words; those of another utterance end the one before.
+    async fn on_text(&mut self, utterance: UtteranceId, from: Language, text: &Redacted, speech_end: Option<Millis>) {
         if self.current.as_ref().is_none_or(|current| current.utterance != utterance) {
             self.end_utterance().await;
             self.current = Some(Current {
@@ -169,9 +198,19 @@ impl<K: Copy> Lane<K> {
         let Some(current) = &mut self.current else { return };
         current.segments.push(text.expose());
         current.speech_end = speech_end.or(current.speech_end);
+    }
+
+    /// Interprets the segments that are complete, and the rest when no more words come.
+    async fn on_segments(&mut self, utterance: UtteranceId, from: Language, last: bool) {
+        let patience = match self.stages.options.mode {
+            // Whose end is known waits for nothing.
+            Mode::Simultaneous if !last => Patience::of(from),
+            _ => Patience::SENTENCES,
+        };
         loop {
+            let behind = self.pace.is_behind(self.clock.now());
             let Some(current) = &mut self.current else { return };
-            let next = current.segments.next(from);
+            let next = current.segments.next(from, patience, behind);
             let (segment, is_last) = match next {
                 Some(segment) => (Some(segment), false),
                 None if last => (current.segments.finish(), true),
@@ -283,7 +322,8 @@ impl<K: Copy> Lane<K> {
     async fn speak(&mut self, clauses: &[String]) -> Result<(), JobError> {
         for clause in clauses {
             let first = self.current.as_ref().is_none_or(|current| current.speaking.is_none());
-            let job = TtsJob { language: self.language, voice: self.voice, text: clause.as_str().into(), speed: 1.0, first };
+            let speed = self.pace.speed(self.clock.now());
+            let job = TtsJob { language: self.language, voice: self.voice, text: clause.as_str().into(), speed, first };
             let priority = if first { Priority::FirstClause } else { Priority::Clause };
             let spoken = self.stages.tts.submit(job, priority, self.stages.options.deadlines.tts())?.output().await?;
             if !spoken.output.samples.is_empty() {
@@ -321,7 +361,13 @@ impl<K: Copy> Lane<K> {
         let encode = began.elapsed();
         metrics::histogram!("tongchuan_stage_seconds", "stage" => "encode").record(encode.as_secs_f64());
         current.speaking = Some(encoder);
+        let now = self.clock.now();
+        let late = current.speech_end.and_then(|speech_end| self.pace.late(now, speech_end));
+        self.pace.enqueued(now, audio + pause);
         let Current { utterance, source, .. } = *current;
+        if let Some(lag) = late {
+            self.events.send(LaneEvent::Behind(lag)).await;
+        }
         self.events.send(LaneEvent::Spoken { utterance, source, text: clause.into(), audio, pause }).await;
         if let Some(stream) = start {
             let times = StageTimes { queue: millis(queued), tts: millis(ran), encode: millis(encode), ..StageTimes::default() };

@@ -6,11 +6,14 @@
 //! Rooms see only [`event`] and get their pipelines from [`Pipelines`].
 
 pub mod acoustics;
+mod agreement;
 pub mod amounts;
 pub mod conversation;
 pub mod echo;
 pub mod event;
+pub mod fillers;
 pub mod lane;
+mod pace;
 mod player;
 pub mod policy;
 pub mod segments;

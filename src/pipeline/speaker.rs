@@ -5,7 +5,7 @@
 //! loop. Started by [`super::Pipelines`], told things by the room and by the session's socket.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     ops::Range,
     sync::Arc,
     time::Duration,
@@ -18,7 +18,7 @@ use super::{
     acoustics::Microphone,
     echo::Verdict,
     event::{SpeakerEvent, SpeakerInput, StageTimes, UplinkPacket},
-    policy::{Answer, Output, Policy},
+    policy::{Answer, Decode, Output, Policy, Words},
     stages::Stages,
     task::{Outlet, millis},
 };
@@ -31,6 +31,7 @@ use crate::{
     },
     language::{Language, Spoken},
     mt::MtJob,
+    privacy::Redacted,
     time::{Clock, Millis, SampleRate},
     vad::{VadJob, VadOutput, VadState, WINDOW, segmenter::Segmenter},
 };
@@ -84,6 +85,7 @@ where
 {
     let SpeakerOptions { clock, spoken, microphone } = options;
     let segmenter = Segmenter::new(&stages.options.segmenter);
+    let policy = Policy::new(stages.options.mode);
     let speaker = Speaker {
         stages,
         clock,
@@ -98,10 +100,10 @@ where
         received_at: clock.now(),
         vad_state: VadState::default(),
         segmenter,
-        policy: Policy::default(),
+        policy,
+        pending: Redacted::default(),
         microphone,
         judged: 0,
-        asked: BTreeMap::new(),
         asr: FuturesUnordered::new(),
         cancels: HashMap::new(),
         tally: StageTimes::default(),
@@ -137,11 +139,11 @@ struct Speaker<K> {
     vad_state: VadState,
     segmenter: Segmenter,
     policy: Policy,
+    /// The tail that was last shown.
+    pending: Redacted,
     microphone: Microphone,
     /// Samples that the segmenter has seen.
     judged: u64,
-    /// What the recogniser was asked about, by utterance: the latest request's range of samples.
-    asked: BTreeMap<u64, Range<u64>>,
     asr: FuturesUnordered<BoxFuture<'static, AsrAnswer>>,
     /// Dropping a request's sender abandons it.
     cancels: HashMap<u64, tokio::sync::oneshot::Sender<()>>,
@@ -335,67 +337,63 @@ impl<K: Copy> Speaker<K> {
                     self.microphone.began(utterance, at);
                     self.outlet.send(SpeakerEvent::UtteranceStarted { utterance, at: self.when(at) }).await;
                 }
-                Output::Decode { request, utterance, at, samples } => {
-                    let range = at..at + samples.len() as u64;
-                    self.asked.insert(utterance, range.clone());
-                    match self.microphone.judge(utterance, range) {
-                        Verdict::Real => self.decode(request, samples),
-                        Verdict::Partly(parts) => self.decode(request, cut(&samples, &parts)),
-                        // Nobody is asked what a loudspeaker said: the utterance has no words.
-                        Verdict::Echo(_) => self.policy.on_decoded(request, Ok(self.nothing())),
+                Output::Decode(decode) => {
+                    let range = decode.at..decode.at + decode.samples.len() as u64;
+                    match self.microphone.judge(decode.utterance, range) {
+                        Verdict::Real => self.decode(decode),
+                        Verdict::Partly(parts) => {
+                            let samples = cut(&decode.samples, &parts);
+                            self.decode(Decode { samples, ..decode });
+                        }
+                        // Nobody is asked what a loudspeaker said: it has no words.
+                        Verdict::Echo(_) => self.policy.on_decoded(decode.request, Ok(self.nothing())),
                     }
                 }
                 Output::Abandon { request } => drop(self.cancels.remove(&request)),
-                Output::Committed { utterance, speech_end, heard, result } => {
-                    self.on_committed(utterance, speech_end, heard, result).await;
-                }
+                Output::Words(words) => self.on_words(words).await,
+                Output::Ended { utterance, speech_end, result } => self.on_ended(utterance, speech_end, result).await,
             }
         }
+        self.segmenter.keep(self.policy.settled());
     }
 
-    async fn on_committed(&mut self, utterance: u64, speech_end: u64, heard: u64, result: Result<Answer, JobError>) {
-        let speech_end = self.when(speech_end);
-        let event = match result {
-            Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
-            Ok(Answer { hypothesis, queued, ran }) => {
-                let hypothesis = self.unless_echo(utterance, hypothesis);
-                let after = self.clock.now().since(speech_end);
-                metrics::histogram!("tongchuan_endpoint_seconds").record(after.as_secs_f64());
-                if !hypothesis.text.is_blank() {
-                    let times = StageTimes {
-                        decode: millis(self.decoding),
-                        asr: ran,
-                        queue: self.tally.queue + queued,
-                        endpoint: millis(after),
-                        ..self.tally
-                    };
-                    let (language, committed) = (hypothesis.language, hypothesis.text);
-                    let pending = String::new().into();
-                    self.outlet
-                        .send(SpeakerEvent::Recognised {
-                            utterance,
-                            language,
-                            committed,
-                            pending,
-                            speech_end: Some(speech_end),
-                            heard: Some(self.when(heard)),
-                            times,
-                        })
-                        .await;
-                }
-                SpeakerEvent::UtteranceEnded { utterance, speech_end }
-            }
-        };
-        self.outlet.send(event).await;
-    }
-
-    /// What was recognised; nothing if it turned out to be an echo. The other microphones' sound that was still on its way when the
+    /// Passes words on, unless they turned out to be an echo. The other microphones' sound that was still on its way when the
     /// recogniser was asked has come by now.
-    fn unless_echo(&mut self, utterance: u64, hypothesis: Hypothesis) -> Hypothesis {
-        let range = self.asked.remove(&utterance);
-        self.asked.retain(|other, _| *other > utterance);
-        let real = range.is_none_or(|range| self.microphone.settle(utterance, range, &hypothesis.text));
-        if real { hypothesis } else { self.nothing().hypothesis }
+    async fn on_words(&mut self, words: Words) {
+        let Words { utterance, language, committed, pending, window, said, closed, speech_end, heard, answer } = words;
+        let certain = !committed.is_blank();
+        // What is not committed yet may still be found out.
+        if (certain || closed) && !self.microphone.settle(utterance, window, &said) {
+            return;
+        }
+        if !certain && pending == self.pending {
+            return;
+        }
+        self.pending = pending.clone();
+        let speech_end = self.when(speech_end);
+        let endpoint = if certain { millis(self.clock.now().since(speech_end)) } else { 0 };
+        let times = StageTimes {
+            decode: millis(self.decoding),
+            asr: answer.ran,
+            queue: self.tally.queue + answer.queued,
+            endpoint,
+            ..self.tally
+        };
+        let (speech_end, heard) = (certain.then_some(speech_end), certain.then_some(self.when(heard)));
+        self.outlet.send(SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, heard, times }).await;
+    }
+
+    async fn on_ended(&mut self, utterance: u64, speech_end: u64, result: Result<(), JobError>) {
+        self.pending = Redacted::default();
+        let speech_end = self.when(speech_end);
+        let after = self.clock.now().since(speech_end);
+        metrics::histogram!("tongchuan_endpoint_seconds").record(after.as_secs_f64());
+        self.outlet
+            .send(match result {
+                Ok(()) => SpeakerEvent::UtteranceEnded { utterance, speech_end },
+                Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
+            })
+            .await;
     }
 
     /// The answer for an utterance without words.
@@ -405,17 +403,21 @@ impl<K: Copy> Speaker<K> {
         Answer { hypothesis, queued: 0, ran: 0 }
     }
 
-    fn decode(&mut self, request: u64, samples: Arc<[f32]>) {
+    fn decode(&mut self, decode: Decode) {
+        let Decode { request, samples, prompt, committed, language, partial, .. } = decode;
+        let some = |text: Redacted| (!text.is_blank()).then_some(text);
         let job = AsrJob {
             samples,
-            language: self.spoken,
+            language: language.map_or(self.spoken, Spoken::Fixed),
             candidates: self.candidates.clone(),
-            prompt: None,
+            prompt: some(prompt),
+            committed: some(committed),
             // A guess that turns out right is final: it is decoded as well as it can be.
-            partial: false,
+            partial,
         };
+        let priority = if partial { Priority::PartialAsr } else { Priority::FinalAsr };
         let pending: Result<Pending<Hypothesis>, JobError> =
-            self.stages.asr.submit(job, Priority::FinalAsr, self.stages.options.deadlines.asr());
+            self.stages.asr.submit(job, priority, self.stages.options.deadlines.asr());
         let (cancel_tx, cancel_rx) = tokio::sync::oneshot::channel::<()>();
         self.cancels.insert(request, cancel_tx);
         self.asr.push(Box::pin(async move {

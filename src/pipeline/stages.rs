@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::echo::EchoOptions;
+use super::{echo::EchoOptions, policy::Mode};
 use crate::{
     asr::{AsrJob, Hypothesis},
     audio::opus::EncoderOptions,
@@ -33,6 +33,8 @@ pub struct Stages {
 /// How a pipeline behaves.
 #[derive(Debug, Clone, Default)]
 pub struct PipelineOptions {
+    /// When words are committed.
+    pub mode: Mode,
     /// Where utterances begin and end.
     pub segmenter: SegmenterOptions,
     /// How interpretations are coded.

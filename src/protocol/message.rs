@@ -347,6 +347,8 @@ pub struct SpeechEnd {
 pub enum NoticeCode {
     /// The server stops soon; the sentence being spoken is still interpreted.
     ShuttingDown,
+    /// The listeners of what is being said have much to hear yet: a pause lets them catch up.
+    Behind,
 }
 
 /// Something worth knowing that is nobody's error.

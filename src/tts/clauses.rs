@@ -166,7 +166,16 @@ fn after_abbreviation(text: &str, stop: usize) -> bool {
 
 /// Words that open a clause of their own; nothing when the text ends before the word does.
 fn before_conjunction(language: Language, text: &str, from: usize) -> Option<bool> {
-    let words: &[&str] = match language.tag() {
+    let words = conjunctions(language);
+    let rest = text.get(from..)?;
+    let end = rest.find(|c: char| !c.is_alphanumeric())?;
+    Some(rest.get(..end).is_some_and(|word| words.contains(&word.to_lowercase().as_str())))
+}
+
+/// Words that open a clause of their own, in lower case; none where we do not know them.
+pub fn conjunctions(language: Language) -> &'static [&'static str] {
+    match language.tag() {
+        "zh" => &["因为", "所以", "但是", "不过", "如果", "要是", "然后", "而且", "还有", "另外", "那么", "只要", "虽然", "同时"],
         "en" => &["and", "but", "because", "so", "if", "when", "while", "although", "which", "unless", "or"],
         "es" => &["y", "pero", "porque", "si", "cuando", "aunque", "o"],
         "fr" => &["et", "mais", "parce", "si", "quand", "car", "ou"],
@@ -175,10 +184,7 @@ fn before_conjunction(language: Language, text: &str, from: usize) -> Option<boo
         "de" => &["und", "aber", "weil", "wenn", "dass", "oder"],
         "ru" => &["и", "но", "если", "когда", "чтобы", "или"],
         _ => &[],
-    };
-    let rest = text.get(from..)?;
-    let end = rest.find(|c: char| !c.is_alphanumeric())?;
-    Some(rest.get(..end).is_some_and(|word| words.contains(&word.to_lowercase().as_str())))
+    }
 }
 
 fn nesting(depth: usize, c: char, previous: Option<char>) -> usize {

@@ -116,6 +116,8 @@ pub struct Segmenter {
     hangover: Hangover,
     /// Position after the last window taken.
     position: u64,
+    /// Position before which the sound of an utterance stays in it: see [`Segmenter::keep`].
+    kept: u64,
     events: VecDeque<Event>,
     state: State,
 }
@@ -175,7 +177,7 @@ impl Segmenter {
         };
         let hangover =
             Hangover::new(windows(options.short_hangover), windows(options.long_hangover), windows(options.max_hangover));
-        Self { options: limits, hangover, position: 0, events: VecDeque::new(), state: idle() }
+        Self { options: limits, hangover, position: 0, kept: 0, events: VecDeque::new(), state: idle() }
     }
 
     /// Takes the next window of 16 kHz samples with its probability; one that is not a number counts as silence. A window that is
@@ -195,6 +197,12 @@ impl Segmenter {
         self.events.pop_front()
     }
 
+    /// The sound before `position` was listened to as part of the utterance being spoken: should the utterance grow too long, it is cut
+    /// behind it.
+    pub fn keep(&mut self, position: u64) {
+        self.kept = position;
+    }
+
     /// Ends the utterance now, if there is one: push-to-talk released, end of the stream. What follows is a new utterance.
     pub fn force_end(&mut self) {
         self.end(EndReason::Forced);
@@ -204,7 +212,7 @@ impl Segmenter {
     /// Forgets the stream, events included. Positions start from zero again.
     pub fn reset(&mut self) {
         self.hangover.forget();
-        self.position = 0;
+        (self.position, self.kept) = (0, 0);
         self.events.clear();
         self.state = idle();
     }
@@ -283,7 +291,8 @@ impl Segmenter {
     fn cut(&mut self) {
         let State::Speaking(now) = std::mem::replace(&mut self.state, idle()) else { return };
         let count = now.windows.len();
-        let first = count.saturating_sub(self.options.cut_search).max(1);
+        let free = usize::try_from(self.position.saturating_sub(self.kept)).unwrap_or(usize::MAX) / WINDOW;
+        let first = count.saturating_sub(self.options.cut_search.min(free)).max(1);
         // The last window may be the first of the next word: there must be something after the cut.
         let quietness = |i: usize| {
             let around = now.windows.get(i.saturating_sub(1)..(i + 2).min(count)).unwrap_or_default();

@@ -230,7 +230,7 @@ export class Session extends EventTarget {
 
   /** Messages about one sentence go away by themselves. @param {any} message */
   #tip(message) {
-    if (message.type !== 'error' || message.fatal) return;
+    if (message.type === 'error' ? message.fatal : message.type !== 'notice') return;
     clearTimeout(this.#noticeTimer);
     this.#noticeTimer = window.setTimeout(() => this.dispatch({ type: 'notice', notice: null }), NOTICE_MS);
   }

@@ -127,7 +127,8 @@ function onMessage(state, message) {
     case 'back':
       return { ...state, peers: state.peers.map((p) => (p.participant === message.participant ? { ...p, away: message.type === 'away' } : p)) };
     case 'notice':
-      return message.code === 'shutting_down' ? { ...state, restarting: true } : state;
+      if (message.code === 'shutting_down') return { ...state, restarting: true };
+      return message.code === 'behind' ? { ...state, notice: 'behind' } : state;
     case 'error':
       return message.fatal || message.code === 'bad_frame' ? state : { ...state, notice: message.code };
     default:

@@ -43,6 +43,7 @@ export function banners({ t, session, actions }, state, browser) {
     const text = state.gone === 'bye' ? t('peer_gone') : state.gone ? t('peer_lost') : t('peer_waiting');
     all.push({ key: `gone-${state.gone}`, kind: 'ask', text, actions: state.role === 'merchant' ? merchant : [] });
   }
+  if (state.notice === 'behind') all.push({ key: 'notice', kind: 'ask', text: t('behind') });
   if (state.notice === 'rate_limited') all.push({ key: 'notice', kind: 'ask', text: t('slow_down') });
   return all;
 }

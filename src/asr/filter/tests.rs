@@ -3,7 +3,7 @@
 use super::*;
 
 fn clear(language: Language) -> Evidence {
-    Evidence { language, no_speech: 0.02, probability: 0.9, speech: Duration::from_secs(3), prompted: None }
+    Evidence { language, no_speech: 0.02, probability: 0.9, speech: Duration::from_secs(3), prompted: None, continues: false }
 }
 
 fn noise(language: Language) -> Evidence {

@@ -20,7 +20,14 @@ fn fixture(name: &str) -> Vec<f32> {
 }
 
 fn job(samples: Vec<f32>, language: Spoken) -> AsrJob {
-    AsrJob { samples: samples.into(), language, candidates: vec![Language::ZH, Language::EN], prompt: None, partial: false }
+    AsrJob {
+        samples: samples.into(),
+        language,
+        candidates: vec![Language::ZH, Language::EN],
+        prompt: None,
+        committed: None,
+        partial: false,
+    }
 }
 
 fn hear(job: &AsrJob) -> Hypothesis {
@@ -29,10 +36,10 @@ fn hear(job: &AsrJob) -> Hypothesis {
 
 #[test]
 fn the_window_fits_the_clip() {
-    assert_eq!(fitted_window(0), fitted_window(16_000), "short clips are padded to a second");
-    assert_eq!(fitted_window(4 * 16_000), 400);
+    assert_eq!(fitted_window(0, MARGIN), fitted_window(16_000, MARGIN), "short clips are padded to a second");
+    assert_eq!(fitted_window(4 * 16_000, MARGIN), 400);
     for samples in (0..480_000).step_by(1_237) {
-        let window = fitted_window(samples);
+        let window = fitted_window(samples, MARGIN);
         assert!(window * 320 >= samples + MARGIN * 320 && window.is_multiple_of(WINDOW_STEP));
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     protocol::{
         Fault, Frame, ServerMessage,
         frame::{Kind, TICKS_PER_PACKET},
-        message::{Caption, CaptionKind, Number, Numbers, Say, SpeechEnd, SpeechStart},
+        message::{Caption, CaptionKind, Notice, NoticeCode, Number, Numbers, Say, SpeechEnd, SpeechStart},
     },
     router::event::{LaneKey, Output, SpeakerKey},
     time::Millis,
@@ -256,6 +256,10 @@ impl RoomState {
             LaneEvent::Amounts { utterance, amounts, verified } => self.on_amounts(key, utterance, &amounts, verified),
             // The listeners hear it; nobody is shown it yet.
             LaneEvent::Spoken { .. } => {}
+            LaneEvent::Behind(lag) => {
+                let text = format!("the interpretation is {} s behind; a pause lets it catch up", lag.as_secs());
+                self.send(key.speaker.participant, ServerMessage::Notice(Notice { code: NoticeCode::Behind, text }));
+            }
             LaneEvent::SpeechStarted { utterance, stream, times } => self.on_speech_started(key, utterance, stream, times),
             LaneEvent::Packet { stream, sequence, first, last, payload } => {
                 let Some(live) = self.lanes.get(&key).and_then(|l| l.streams.get(&stream.0)) else { return };

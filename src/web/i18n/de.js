@@ -59,6 +59,7 @@ export default {
   failed_tts: 'Konnte nicht gesprochen werden. Bitte lesen.',
   failed_busy: 'Zu viel auf einmal. Bitte gleich noch einmal.',
   slow_down: 'Das war zu schnell. Einen Moment bitte.',
+  behind: 'Die Übersetzung hängt nach. Machen Sie eine kurze Pause.',
   menu: 'Menü',
   languages_title: 'Sprachen und Stimme',
   sound_title: 'Ton',

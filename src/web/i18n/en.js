@@ -68,6 +68,7 @@ export default {
   failed_tts: 'Could not be spoken. Please read it.',
   failed_busy: 'Too much at once. Please say it again in a moment.',
   slow_down: 'That was too fast. Wait a moment.',
+  behind: 'The interpretation is behind. Pause for a moment.',
   // The menu.
   menu: 'Menu',
   languages_title: 'Languages and voice',

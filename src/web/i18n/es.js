@@ -59,6 +59,7 @@ export default {
   failed_tts: 'No se pudo decir en voz alta. Léelo.',
   failed_busy: 'Demasiado a la vez. Repítelo en un momento.',
   slow_down: 'Demasiado rápido. Espera un momento.',
+  behind: 'La interpretación va con retraso. Haz una pausa.',
   menu: 'Menú',
   languages_title: 'Idiomas y voz',
   sound_title: 'Sonido',

@@ -59,6 +59,7 @@ export default {
   failed_tts: 'Pas pu être prononcé. Lisez-le.',
   failed_busy: 'Trop à la fois. Répétez dans un instant.',
   slow_down: 'Trop vite. Attendez un instant.',
+  behind: 'L’interprétation a du retard. Faites une pause.',
   menu: 'Menu',
   languages_title: 'Langues et voix',
   sound_title: 'Son',

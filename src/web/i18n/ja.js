@@ -59,6 +59,7 @@ export default {
   failed_tts: '読み上げられませんでした。文字でご覧ください。',
   failed_busy: '混み合っています。少し待ってもう一度お願いします。',
   slow_down: '速すぎます。少しお待ちください。',
+  behind: '通訳が遅れています。少しお待ちください。',
   menu: 'メニュー',
   languages_title: '言語と声',
   sound_title: '音',

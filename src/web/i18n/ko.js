@@ -59,6 +59,7 @@ export default {
   failed_tts: '소리로 읽지 못했습니다. 글로 봐 주세요.',
   failed_busy: '처리가 밀렸습니다. 잠시 후 다시 말씀해 주세요.',
   slow_down: '너무 빠릅니다. 잠시 기다려 주세요.',
+  behind: '통역이 밀려 있습니다. 잠시 멈춰 주세요.',
   menu: '메뉴',
   languages_title: '언어와 목소리',
   sound_title: '소리',

@@ -59,6 +59,7 @@ export default {
   failed_tts: 'Não foi possível falar. Leia, por favor.',
   failed_busy: 'Demasiado de uma vez. Repita daqui a pouco.',
   slow_down: 'Rápido demais. Espere um momento.',
+  behind: 'A interpretação está atrasada. Faça uma pausa.',
   menu: 'Menu',
   languages_title: 'Línguas e voz',
   sound_title: 'Som',

@@ -59,6 +59,7 @@ export default {
   failed_tts: 'Không đọc thành tiếng được. Xin hãy đọc chữ.',
   failed_busy: 'Quá nhiều cùng lúc. Xin nói lại sau giây lát.',
   slow_down: 'Nhanh quá. Xin chờ một chút.',
+  behind: 'Phần phiên dịch đang chậm. Xin tạm dừng một chút.',
   menu: 'Menu',
   languages_title: 'Ngôn ngữ và giọng',
   sound_title: 'Âm thanh',

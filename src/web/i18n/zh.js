@@ -59,6 +59,7 @@ export default {
   failed_tts: '没能读出来，请看文字。',
   failed_busy: '太忙了，请稍后再说一遍。',
   slow_down: '操作太快，请稍等。',
+  behind: '翻译还没说完，请稍停一下。',
   menu: '菜单',
   languages_title: '语言和声音',
   sound_title: '声音',

@@ -1,0 +1,89 @@
+//! How fast to speak (pure): a listener who has more to hear than he should hears it a little faster, never less of it.
+//!
+//! Languages take different times to say the same, and an interpretation begins late: whoever talks without a pause would leave his
+//! listener further behind with every sentence. Used by [`super::lane`], which says what it handed to the player and when.
+
+use std::time::Duration;
+
+use crate::time::Millis;
+
+/// Speech that may wait to be heard without hurry. One clause is always computed ahead of the one that is heard.
+const AT_EASE: Duration = Duration::from_secs(3);
+
+/// With so much waiting it is spoken as fast as it can be understood.
+const HURRIED: Duration = Duration::from_secs(7);
+
+/// Heard so long after it was said, an interpretation belongs to another sentence of the speaker...
+const FAR_BEHIND: Duration = Duration::from_secs(10);
+
+/// ...and this is as good as any.
+const CAUGHT_UP: Duration = Duration::from_secs(5);
+
+/// A quarter faster is as fast as people who are in a hurry speak; more costs words.
+const FASTEST: f32 = 1.25;
+
+/// What a listener still has to hear.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// When all that was handed to the player will have been heard.
+    heard: Millis,
+    /// He was found to be far behind and has not caught up.
+    late: bool,
+}
+
+impl Pace {
+    /// `length` of speech was handed to the player, `now`.
+    pub(super) fn enqueued(&mut self, now: Millis, length: Duration) {
+        self.heard = self.heard.max(now) + length;
+    }
+
+    /// Speech that waits to be heard.
+    fn waiting(&self, now: Millis) -> Duration {
+        self.heard.since(now)
+    }
+
+    /// True when the listener has more to hear than he should.
+    pub(super) fn is_behind(&self, now: Millis) -> bool {
+        self.waiting(now) > AT_EASE
+    }
+
+    /// What was said until `speech_end` is about to be handed over: gives how much later it will be heard, when that is so much that the
+    /// speaker should know; once, until it was little again.
+    pub(super) fn late(&mut self, now: Millis, speech_end: Millis) -> Option<Duration> {
+        let lag = now.since(speech_end) + self.waiting(now);
+        let is_news = lag >= FAR_BEHIND && !self.late;
+        self.late = lag >= if self.late { CAUGHT_UP } else { FAR_BEHIND };
+        is_news.then_some(lag)
+    }
+
+    /// How fast to say what comes next, 1.0 being the voice's own pace.
+    pub(super) fn speed(&self, now: Millis) -> f32 {
+        let late = self.waiting(now).saturating_sub(AT_EASE).as_secs_f32() / (HURRIED - AT_EASE).as_secs_f32();
+        1.0 + (FASTEST - 1.0) * late.min(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_behind_hears_it_faster_and_catches_up() {
+        let at = |s: u64| Millis(1_000 * s);
+        let start = at(0);
+        let mut pace = Pace::default();
+        assert_eq!((pace.speed(start), pace.is_behind(start)), (1.0, false));
+        pace.enqueued(start, Duration::from_secs(3));
+        assert_eq!((pace.speed(start), pace.is_behind(start)), (1.0, false));
+        pace.enqueued(start, Duration::from_secs(2));
+        assert_eq!((pace.speed(start), pace.is_behind(start)), (1.125, true));
+        pace.enqueued(start, Duration::from_secs(60));
+        assert_eq!(pace.speed(start), FASTEST);
+        assert_eq!((pace.speed(at(61)), pace.speed(at(62)), pace.speed(at(1_000))), (1.0 + 0.25 / 4.0, 1.0, 1.0));
+        assert_eq!((pace.late(start, start), pace.late(at(61), at(60))), (Some(Duration::from_secs(65)), None));
+        assert_eq!(pace.late(at(100), at(99)), None, "he has caught up");
+        assert!(pace.late(at(200), at(100)).is_some());
+        pace.enqueued(at(1_000), Duration::from_secs(1));
+        assert!(!pace.is_behind(at(1_000)), "silence is not saved up");
+    }
+}
