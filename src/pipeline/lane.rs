@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     acoustics::Loudspeaker,
-    amounts,
+    amounts::{self, Doubts},
     conversation::Conversation,
     event::{LaneEvent, LaneInput, StageTimes, Stretch},
     player::{PLAY_QUEUE, Play, Player},
@@ -122,6 +122,8 @@ struct Current {
     utterance: UtteranceId,
     from: Language,
     segments: Segments,
+    /// What of its words was not heard well.
+    doubts: Doubts,
     /// The words of the segment that is being interpreted.
     source: Stretch,
     /// The translation of what was before that segment.
@@ -138,8 +140,8 @@ impl<K: Copy> Lane<K> {
     async fn run(mut self, mut input_rx: mpsc::Receiver<LaneInput>) -> Ending {
         while let Some(input) = input_rx.recv().await {
             match input {
-                LaneInput::Text { utterance, from, text, last, speech_end } => {
-                    self.on_text(utterance, from, text, last, speech_end).await;
+                LaneInput::Text { utterance, from, text, last, speech_end, doubtful } => {
+                    self.on_text(utterance, from, text, last, (speech_end, doubtful)).await;
                 }
                 LaneInput::Voice(voice) => self.voice = voice,
                 LaneInput::Finish => {
@@ -151,13 +153,21 @@ impl<K: Copy> Lane<K> {
         Ending::Dropped
     }
 
-    async fn on_text(&mut self, utterance: UtteranceId, from: Language, text: Redacted, last: bool, speech_end: Option<Millis>) {
+    async fn on_text(
+        &mut self,
+        utterance: UtteranceId,
+        from: Language,
+        text: Redacted,
+        last: bool,
+        (speech_end, doubtful): (Option<Millis>, Vec<Stretch>),
+    ) {
         if self.current.as_ref().is_none_or(|current| current.utterance != utterance) {
             self.end_utterance().await;
             self.current = Some(Current {
                 utterance,
                 from,
                 segments: Segments::default(),
+                doubts: Doubts::default(),
                 source: Stretch::default(),
                 target: Stretch::default(),
                 history: VecDeque::new(),
@@ -168,6 +178,7 @@ impl<K: Copy> Lane<K> {
         }
         let Some(current) = &mut self.current else { return };
         current.segments.push(text.expose());
+        current.doubts.push(text.expose(), &doubtful);
         current.speech_end = speech_end.or(current.speech_end);
         loop {
             let Some(current) = &mut self.current else { return };
@@ -263,7 +274,7 @@ impl<K: Copy> Lane<K> {
     async fn report(&mut self, guard: &Guard, segment: &Redacted, settled: &amounts::Settled) {
         let Some(current) = &mut self.current else { return };
         let (utterance, verified) = (current.utterance, settled.verified);
-        let amounts = amounts::said(guard, segment.expose(), current.source, settled, current.target);
+        let amounts = amounts::said(guard, segment.expose(), current.source, settled, current.target, &current.doubts);
         current.target = Stretch { from: current.target.to, to: current.target.to }.followed_by(settled.text.expose());
         if !amounts.is_empty() || !verified {
             self.events.send(LaneEvent::Amounts { utterance, amounts, verified }).await;

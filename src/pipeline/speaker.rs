@@ -16,11 +16,13 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     acoustics::Microphone,
+    conversation::Conversation,
     echo::Verdict,
     event::{SpeakerEvent, SpeakerInput, StageTimes, UplinkPacket},
     policy::{Answer, Output, Policy},
     stages::Stages,
     task::{Outlet, millis},
+    terms,
 };
 use crate::{
     asr::{AsrJob, Hypothesis},
@@ -65,6 +67,8 @@ pub struct SpeakerOptions {
     pub spoken: Spoken,
     /// This microphone among the sounds of its room.
     pub microphone: Microphone,
+    /// What was said before, in the room.
+    pub conversation: Conversation,
 }
 
 /// Starts a speaker's task. It finishes what was said after [`SpeakerInput::Finish`], and ends at once when `input_rx`'s senders
@@ -82,7 +86,7 @@ pub fn start<K>(
 where
     K: Copy + Send + Sync + 'static,
 {
-    let SpeakerOptions { clock, spoken, microphone } = options;
+    let SpeakerOptions { clock, spoken, microphone, conversation } = options;
     let segmenter = Segmenter::new(&stages.options.segmenter);
     let speaker = Speaker {
         stages,
@@ -100,6 +104,7 @@ where
         segmenter,
         policy: Policy::default(),
         microphone,
+        conversation,
         judged: 0,
         asked: BTreeMap::new(),
         asr: FuturesUnordered::new(),
@@ -138,6 +143,7 @@ struct Speaker<K> {
     segmenter: Segmenter,
     policy: Policy,
     microphone: Microphone,
+    conversation: Conversation,
     /// Samples that the segmenter has seen.
     judged: u64,
     /// What the recogniser was asked about, by utterance: the latest request's range of samples.
@@ -358,6 +364,8 @@ impl<K: Copy> Speaker<K> {
         let event = match result {
             Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
             Ok(Answer { hypothesis, queued, ran }) => {
+                // Before texts are compared: what loudspeakers said has its terms right too.
+                let (hypothesis, amounts) = terms::put_right(hypothesis, &self.conversation);
                 let hypothesis = self.unless_echo(utterance, hypothesis);
                 let after = self.clock.now().since(speech_end);
                 metrics::histogram!("tongchuan_endpoint_seconds").record(after.as_secs_f64());
@@ -379,6 +387,7 @@ impl<K: Copy> Speaker<K> {
                             pending,
                             speech_end: Some(speech_end),
                             heard: Some(self.when(heard)),
+                            doubtful: terms::doubtful(&amounts),
                             times,
                         })
                         .await;
@@ -410,7 +419,7 @@ impl<K: Copy> Speaker<K> {
             samples,
             language: self.spoken,
             candidates: self.candidates.clone(),
-            prompt: None,
+            prompt: terms::vocabulary(&self.conversation, self.spoken),
             // A guess that turns out right is final: it is decoded as well as it can be.
             partial: false,
         };
