@@ -12,8 +12,7 @@ use tongchuan::{
     inference::worker::Handle,
     language::{Language, Spoken},
     mt::{MtJob, Translation},
-    offline,
-    pipeline::conversation::Conversation,
+    offline::{self, Talk},
     score::{cer, chrf, wer},
     time::SampleRate,
 };
@@ -30,7 +29,7 @@ async fn score(mt: &Handle<MtJob, Translation>, from: Language, to: Language) ->
     let (sources, references) = (lines(from)?, lines(to)?);
     let (mut targets, mut failed) = (Vec::new(), 0);
     for source in &sources {
-        match offline::translate(mt, from, to, source, &Conversation::default()).await {
+        match offline::translate(mt, from, to, source, &Talk::default()).await {
             Ok(done) => targets.push(done.output.text.into_inner()),
             Err(_) => {
                 failed += 1;
@@ -52,8 +51,9 @@ async fn recognition(engines: &Engines) -> BTreeMap<&'static str, (f64, usize)> 
         let [name, tag, transcript, ..] = columns[..] else { panic!("a row lacks a column: {row}") };
         let language: Language = tag.parse().expect("a language");
         let samples = file::read(&Path::new(DATA).join("speech").join(name), SampleRate::ASR).expect("a recording");
-        let heard = offline::recognise(&asr, samples.into(), Spoken::Fixed(language)).await.expect("recognised");
-        let heard = heard.output.text.into_inner();
+        let heard =
+            offline::recognise(&asr, samples.into(), Spoken::Fixed(language), &Talk::default()).await.expect("recognised");
+        let heard = heard.output.0.text.into_inner();
         let (error, weight) = if language.is_unspaced() {
             (cer(transcript, &heard), transcript.chars().count())
         } else {

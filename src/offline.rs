@@ -11,10 +11,11 @@ use crate::{
         amounts,
         conversation::Conversation,
         segments::{Patience, Segments},
+        terms,
     },
     privacy::Redacted,
     time::SampleRate,
-    trade::guard::Guard,
+    trade::{Context, doubt, guard::Guard},
     tts::{Speech, TtsJob, clauses},
     vad::{
         VadJob, VadOutput, VadState, WINDOW,
@@ -32,6 +33,35 @@ pub struct Timed<T> {
     pub output: T,
     /// Computing, without waiting.
     pub took: Duration,
+}
+
+/// What is done for the trade beyond recognising and translating. All of it, as the pipeline does, unless somebody measures what a
+/// part is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Misheard terms are put right.
+    pub repair: bool,
+    /// Numbers are read, asked for in digits, compared and mended.
+    pub amounts: bool,
+    /// The last currency fills one that nobody says.
+    pub context: bool,
+    /// A sentence is translated with the one before it.
+    pub history: bool,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { repair: true, amounts: true, context: true, history: true }
+    }
+}
+
+/// A conversation that no room has.
+#[derive(Debug, Clone, Default)]
+pub struct Talk {
+    /// What was said before, and the words to use.
+    pub conversation: Conversation,
+    /// What is done.
+    pub parts: Parts,
 }
 
 /// Finds the utterances in 16 kHz mono `samples`.
@@ -66,7 +96,7 @@ pub async fn segment(
     Ok(Timed { output: utterances, took })
 }
 
-/// Recognises one utterance.
+/// Recognises one utterance as the pipeline would: the conversation's terms are put right. Also gives the amounts that were heard.
 ///
 /// # Errors
 /// [`JobError`] of the recogniser.
@@ -74,10 +104,13 @@ pub async fn recognise(
     asr: &Handle<AsrJob, Hypothesis>,
     samples: Arc<[f32]>,
     language: Spoken,
-) -> Result<Timed<Hypothesis>, JobError> {
-    let job = AsrJob { samples, language, candidates: Vec::new(), prompt: None, committed: None, partial: false };
+    talk: &Talk,
+) -> Result<Timed<(Hypothesis, Vec<doubt::Heard>)>, JobError> {
+    let prompt = terms::vocabulary(&talk.conversation, language);
+    let job = AsrJob { samples, language, candidates: Vec::new(), prompt, committed: None, partial: false };
     let done = asr.submit(job, Priority::FinalAsr, NO_HURRY)?.output().await?;
-    Ok(Timed { output: done.output, took: done.ran })
+    let output = if talk.parts.repair { terms::put_right(done.output, &talk.conversation) } else { (done.output, Vec::new()) };
+    Ok(Timed { output, took: done.ran })
 }
 
 /// A translation whose amounts were checked.
@@ -99,25 +132,36 @@ pub async fn translate(
     from: Language,
     to: Language,
     text: &str,
-    talk: &Conversation,
+    talk: &Talk,
 ) -> Result<Timed<Checked>, JobError> {
+    let Talk { conversation, parts } = talk;
     let mut segments = Segments::default();
     segments.push(text);
     let (mut took, mut target, mut verified) = (Duration::ZERO, String::new(), true);
     let mut history = Vec::new();
     while let Some(segment) = segments.next(from, Patience::SENTENCES, false).or_else(|| segments.finish()) {
-        let guard = Guard::new(&segment, from, to, &talk.context());
-        talk.note(guard.amounts());
-        let job = MtJob { history: std::mem::take(&mut history), ..amounts::job(from, to, &guard) };
+        let context = if parts.context { conversation.context() } else { Context::default() };
+        let guard = Guard::new(&segment, from, to, &context);
+        conversation.note(guard.amounts());
+        let job = if parts.amounts { amounts::job(from, to, &guard) } else { MtJob::new(from, to, segment.as_str()) };
+        let job = MtJob { history: std::mem::take(&mut history), ..job };
         let done = mt.submit(job.clone(), Priority::Mt, NO_HURRY)?.output().await?;
-        let settled = amounts::settle(mt, NO_HURRY, &guard, job, "", done.output.text).await;
-        took += done.ran + settled.took;
-        verified &= settled.verified;
+        took += done.ran;
+        let (text, right) = if parts.amounts {
+            let settled = amounts::settle(mt, NO_HURRY, &guard, job, "", done.output.text).await;
+            took += settled.took;
+            (settled.text, settled.verified)
+        } else {
+            (done.output.text, true)
+        };
+        verified &= right;
         if !target.is_empty() && !to.is_unspaced() {
             target.push(' ');
         }
-        target.push_str(settled.text.expose());
-        history = vec![(guard.asked().into(), settled.text)];
+        target.push_str(text.expose());
+        if parts.history {
+            history = vec![(guard.asked().into(), text)];
+        }
     }
     Ok(Timed { output: Checked { text: target.into(), verified }, took })
 }

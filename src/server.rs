@@ -139,16 +139,16 @@ fn token_key(state: &StateDir) -> Result<TokenKey, StateError> {
     })
 }
 
-/// The words of a glossary's file before those that the program comes with.
+/// The server's own terms.
 fn glossary(file: Option<&Path>) -> anyhow::Result<Glossary> {
-    let Some(file) = file else { return Ok(Glossary::starter().clone()) };
+    let Some(file) = file else { return Ok(Glossary::default()) };
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the glossary {}", file.display()))?;
     let own = Glossary::parse(&text).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}:\n{}", file.display(), lines.join("\n"))
     })?;
     tracing::info!(terms = own.len(), file = %file.display(), "the server's own glossary");
-    Ok(own.over(Glossary::starter()))
+    Ok(own)
 }
 
 /// TLS as configured: the operator's certificate, else our own where others can connect, else none. `now` in seconds since 1970.

@@ -17,7 +17,7 @@ use tongchuan::{
     dialogue,
     engines::Engines,
     language::{Language, Spoken, Voice},
-    offline,
+    offline::{self, Talk},
     protocol::message::{Hello, Role},
     score::{cer, normalised},
     server::Server,
@@ -112,8 +112,10 @@ async fn ten_recorded_sentences_are_interpreted_once_in_order_and_say_what_their
         assert!(cer(&line.text, &turn.source) < 0.7, "{id}: recognised {:?}", turn.source);
 
         let again = resample_all(&turn.speech, SampleRate::TTS, SampleRate::ASR).expect("24 to 16 kHz");
-        let again = offline::recognise(&stages.asr, again.into(), Spoken::Fixed(heard_in)).await.expect("recognised again");
-        let again = again.output.text.into_inner();
+        let again = offline::recognise(&stages.asr, again.into(), Spoken::Fixed(heard_in), &Talk::default())
+            .await
+            .expect("recognised again");
+        let again = again.output.0.text.into_inner();
         let (caption, heard) = (spoken(heard_in, &turn.target), spoken(heard_in, &again));
         // One short sentence may have two homophones in seven characters; another sentence altogether it may not be.
         assert!(cer(&caption, &heard) <= 0.6, "{id}: the caption says {:?}, the audio {again:?}", turn.target);

@@ -14,7 +14,9 @@ use tongchuan::{
     },
     fake::{self, FakeOptions},
     language::{Language, Spoken, Voice},
+    router::RoomSerial,
     time::SampleRate,
+    trade::Context,
 };
 
 /// Sound and silence by turns, in milliseconds, sound first.
@@ -32,7 +34,8 @@ async fn trace(samples: &[f32], mut options: FakeOptions) -> Trace {
     // The scripted voice hums like this microphone: an echo, if they were in one room.
     options.pipeline.echo.enabled = false;
     let player = Player::new(fake::stages(options), &[(Language::ZH, Language::EN)]).await.unwrap();
-    let scene = Scene { samples, from: Spoken::Fixed(Language::ZH), to: Language::EN, voice: Voice::Female };
+    let (from, to, voice) = (Spoken::Fixed(Language::ZH), Language::EN, Voice::Female);
+    let scene = Scene { samples, from, to, voice, room: RoomSerial(0) };
     player.play(scene, |_| Ok(())).await.unwrap()
 }
 
@@ -83,7 +86,7 @@ async fn phrases_stand_for_what_was_spoken_and_nothing_is_lost() {
         parts: vec![Part { from_s: 0.0, to_s: 6.2, transcript: "heard".into(), reference: None, numbers: None }],
         samples,
     };
-    let m = measure(&clip, &trace.events);
+    let m = measure(&clip, &trace.events, &Context::default());
     assert_eq!((m.retractions, m.untranslated, m.errors), (0, 0, 0), "{:?}", trace.events);
     assert_eq!(m.phrases.len(), 2);
     assert!(m.laal_unaware_s[0] < m.laal_aware_s[0], "{m:?}");
@@ -98,7 +101,7 @@ async fn a_failed_stage_is_in_the_trace_and_counts() {
     assert_eq!(of(&trace, Kind::Error).len(), 1, "{:?}", trace.events);
     assert_eq!(of(&trace, Kind::End).len(), 2, "each utterance ends: {:?}", trace.events);
     let clip = Clip { id: "x".into(), from: Language::ZH, to: Language::EN, parts: Vec::new(), samples };
-    let m = measure(&clip, &trace.events);
+    let m = measure(&clip, &trace.events, &Context::default());
     assert_eq!(m.errors, 1);
     assert!(m.untranslated > 0, "its words are missing: {m:?}");
 }

@@ -67,7 +67,8 @@ fn start_speaker(options: FakeOptions) -> (Phone, mpsc::Receiver<(u8, SpeakerEve
     let (input_tx, input_rx) = mpsc::channel(64);
     let (events_tx, events_rx) = mpsc::channel(64);
     let microphone = Room::new(EchoOptions::default()).microphone();
-    let speaker_options = speaker::SpeakerOptions { clock: Clock::start(), spoken: Spoken::Fixed(Language::ZH), microphone };
+    let (clock, spoken, conversation) = (Clock::start(), Spoken::Fixed(Language::ZH), Conversation::default());
+    let speaker_options = speaker::SpeakerOptions { clock, spoken, microphone, conversation };
     speaker::start(fake::stages(options), speaker_options, 7, input_rx, events_tx).unwrap();
     (Phone::new(input_tx), events_rx)
 }
@@ -98,6 +99,7 @@ fn text(utterance: u64, text: &str, last: bool) -> LaneInput {
         text: text.into(),
         last,
         speech_end: Some(Millis(0)),
+        doubtful: Vec::new(),
     }
 }
 

@@ -7,13 +7,18 @@ use clap::{Args, ValueEnum};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 
-use super::{eval_text, interpret::stages, output::line, transcribe::read};
+use super::{
+    eval_offline::{self, Task},
+    interpret::stages,
+    output::line,
+    transcribe::read,
+};
 use crate::{
     config::Config,
     eval::{
         data::{self, Clip, Item, TABLES},
         events::TraceEvent,
-        measure::{Measures, measure, summarise},
+        measure::{Measures, contexts, measure, summarise},
         report::{Report, Run},
         trace::{Player, Scene},
     },
@@ -22,7 +27,9 @@ use crate::{
         policy,
         stages::{PipelineOptions, Stages},
     },
+    router::RoomSerial,
     telemetry,
+    trade::Context,
 };
 
 /// Run a data set in real time; print and save how good and how late the interpretation is.
@@ -55,8 +62,17 @@ pub(super) struct Eval {
     #[arg(long, default_value = "female")]
     voice: Voice,
     /// Translate the transcripts instead of playing the recordings: numbers and the trade's words without recognition's mistakes.
-    #[arg(long, conflicts_with_all = ["concat", "mode", "jobs", "voice", "fake_stages"])]
+    #[arg(long, group = "offline", conflicts_with_all = ["concat", "mode", "jobs", "voice", "fake_stages"])]
     text: bool,
+    /// Recognise and translate the recordings as fast as it goes, utterance by utterance: no lags, and nothing is spoken.
+    #[arg(long, group = "offline", conflicts_with_all = ["concat", "mode", "jobs", "voice", "fake_stages"])]
+    fast: bool,
+    /// Recognise the recordings, and print how sure the recogniser was of numbers that it heard right and wrong.
+    #[arg(long, conflicts_with_all = ["offline", "concat", "mode", "jobs", "voice", "fake_stages"])]
+    doubts: bool,
+    /// With `--text` or `--fast`: again and again, each part of the trade work left out in turn.
+    #[arg(long, requires = "offline")]
+    ablation: bool,
     /// Use scripted stages instead of models: for tests, without weights.
     #[arg(long)]
     fake_stages: bool,
@@ -88,10 +104,15 @@ impl Mode {
 
 impl Eval {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<()> {
-        if self.text {
+        if self.text || self.fast || self.doubts {
             let mut items = self.items()?;
             self.limit(&mut items, |item| (item.from, item.to));
-            return eval_text::run(config, items, &self.out).await;
+            let task = Task { items, dialogue: self.is_dialogue(), recordings: !self.text, out: &self.out };
+            return match (self.doubts, self.ablation) {
+                (true, _) => eval_offline::doubts(config, &task).await,
+                (_, true) => eval_offline::ablation(config, &task).await,
+                _ => eval_offline::run(config, &task).await,
+            };
         }
         let clips = self.clips()?;
         anyhow::ensure!(!clips.is_empty(), "{} has no recordings that fit", self.dir.display());
@@ -139,8 +160,13 @@ impl Eval {
 
     /// All clips in one mode, and what happened in each.
     async fn play(&self, mode: Mode, player: &Player, clips: &[Clip]) -> anyhow::Result<(Run, Vec<Vec<TraceEvent>>)> {
-        let played = stream::iter(clips).map(async |clip| {
-            let scene = Scene { samples: &clip.samples, from: Spoken::Fixed(clip.from), to: clip.to, voice: self.voice };
+        // Clips of a dialogue are one conversation, other clips have nothing to do with each other.
+        let dialogue = self.is_dialogue();
+        let contexts = if dialogue { contexts(clips) } else { vec![Context::default(); clips.len()] };
+        let played = stream::iter((0..).zip(clips.iter().zip(&contexts))).map(async |(number, (clip, context))| {
+            let room = RoomSerial(if dialogue { 0 } else { number });
+            let (from, to, voice) = (Spoken::Fixed(clip.from), clip.to, self.voice);
+            let scene = Scene { samples: &clip.samples, from, to, voice, room };
             let (mut memory, mut next_ms) = (Vec::new(), 0);
             let on_event = |event: &TraceEvent| {
                 if event.wall_ms >= next_ms {
@@ -150,7 +176,7 @@ impl Eval {
                 Ok(())
             };
             let trace = player.play(scene, on_event).await.with_context(|| clip.id.clone())?;
-            let measures = measure(clip, &trace.events);
+            let measures = measure(clip, &trace.events, context);
             tell(&measures);
             anyhow::Ok((measures, trace.events, memory))
         });
@@ -161,15 +187,23 @@ impl Eval {
         Ok((run, events))
     }
 
+    fn table(&self) -> anyhow::Result<PathBuf> {
+        if !self.dir.is_dir() {
+            return Ok(self.dir.clone());
+        }
+        let tables = TABLES.map(|name| self.dir.join(name));
+        let found = tables.into_iter().find(|table| table.is_file());
+        found.with_context(|| format!("{} has none of {}", self.dir.display(), TABLES.join(", ")))
+    }
+
+    /// True when the rows are what two people say to each other, in order.
+    fn is_dialogue(&self) -> bool {
+        self.table().is_ok_and(|table| table.file_name().is_some_and(|name| name == data::DIALOGUE))
+    }
+
     /// The rows of the table that are wanted.
     fn items(&self) -> anyhow::Result<Vec<Item>> {
-        let table = if self.dir.is_dir() {
-            let tables = TABLES.map(|name| self.dir.join(name));
-            let found = tables.into_iter().find(|table| table.is_file());
-            found.with_context(|| format!("{} has none of {}", self.dir.display(), TABLES.join(", ")))?
-        } else {
-            self.dir.clone()
-        };
+        let table = self.table()?;
         let name = || table.display().to_string();
         let text = std::fs::read_to_string(&table).with_context(name)?;
         let folder = table.parent().unwrap_or(&self.dir);

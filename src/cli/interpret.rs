@@ -22,8 +22,9 @@ use crate::{
     },
     fake,
     language::{Language, Spoken, Voice},
-    offline,
-    pipeline::{conversation::Conversation, stages::Stages as PipelineStages},
+    offline::{self, Talk},
+    pipeline::stages::Stages as PipelineStages,
+    router::RoomSerial,
     time::SampleRate,
 };
 
@@ -67,11 +68,11 @@ impl Interpret {
         }
         let stages = Engines::open(config)?.stages().await?;
         // The files are one conversation.
-        let (mut speech, talk) = (Vec::new(), Conversation::default());
+        let (mut speech, talk) = (Vec::new(), Talk::default());
         for path in &self.files {
             let name = || path.display().to_string();
             let samples = read(path)?;
-            let heard = hear(&stages.vad, &stages.asr, config, &samples, self.from).await.with_context(name)?;
+            let heard = hear(&stages.vad, &stages.asr, config, &samples, self.from, &talk).await.with_context(name)?;
             let mut record = Record {
                 file: Some(path),
                 lang: heard.language,
@@ -114,7 +115,7 @@ impl Interpret {
         let mut heard = Vec::new();
         for path in &self.files {
             let samples = read(path)?;
-            let scene = Scene { samples: &samples, from: self.from, to: self.to, voice: self.voice };
+            let scene = Scene { samples: &samples, from: self.from, to: self.to, voice: self.voice, room: RoomSerial(0) };
             let several = self.files.len() > 1;
             if several && !self.trace {
                 line(path.display())?;

@@ -2,7 +2,7 @@
 
 mod demo;
 mod eval;
-mod eval_text;
+mod eval_offline;
 mod interpret;
 mod models;
 mod output;

@@ -10,12 +10,14 @@ use clap::Args;
 
 use super::output::{Record, Stages, line, ms};
 use crate::{
+    asr::Hypothesis,
     audio::file::{self, FileError},
     config::Config,
     engines::Engines,
     language::{Language, Spoken},
-    offline,
+    offline::{self, Talk},
     time::SampleRate,
+    trade::doubt,
 };
 
 /// Speech files to text.
@@ -36,9 +38,12 @@ impl Transcribe {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<()> {
         let engines = Engines::open(config)?;
         let (vad, asr) = (engines.vad().await?, engines.asr().await?);
+        // The files are one conversation.
+        let talk = Talk::default();
         for path in &self.files {
             let samples = read(path)?;
-            let heard = hear(&vad, &asr, config, &samples, self.lang).await.with_context(|| path.display().to_string())?;
+            let name = || path.display().to_string();
+            let heard = hear(&vad, &asr, config, &samples, self.lang, &talk).await.with_context(name)?;
             if self.json {
                 let stages = Stages { vad: Some(ms(heard.vad)), asr: Some(ms(heard.asr)), ..Stages::default() };
                 Record {
@@ -72,6 +77,8 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<f32>> {
 pub(super) struct Heard {
     pub(super) language: Option<Language>,
     pub(super) text: String,
+    /// Amounts, with how sure the recogniser was of them.
+    pub(super) amounts: Vec<doubt::Heard>,
     pub(super) vad: Duration,
     pub(super) asr: Duration,
 }
@@ -80,13 +87,22 @@ type Vad = crate::inference::worker::Handle<crate::vad::VadJob, crate::vad::VadO
 type Asr = crate::inference::worker::Handle<crate::asr::AsrJob, crate::asr::Hypothesis>;
 
 /// Finds the utterances of a recording and recognises each.
-pub(super) async fn hear(vad: &Vad, asr: &Asr, config: &Config, samples: &[f32], lang: Spoken) -> anyhow::Result<Heard> {
+pub(super) async fn hear(
+    vad: &Vad,
+    asr: &Asr,
+    config: &Config,
+    samples: &[f32],
+    lang: Spoken,
+    talk: &Talk,
+) -> anyhow::Result<Heard> {
     let utterances = offline::segment(vad, &config.pipeline().segmenter, samples).await?;
-    let mut heard = Heard { language: lang.fixed(), text: String::new(), vad: utterances.took, asr: Duration::ZERO };
+    let mut heard =
+        Heard { language: lang.fixed(), text: String::new(), amounts: Vec::new(), vad: utterances.took, asr: Duration::ZERO };
     for utterance in utterances.output {
-        let recognised = offline::recognise(asr, utterance.samples, lang).await?;
+        let recognised = offline::recognise(asr, utterance.samples, lang, talk).await?;
         heard.asr += recognised.took;
-        let (language, text) = (recognised.output.language, recognised.output.text);
+        let (Hypothesis { language, text, .. }, amounts) = recognised.output;
+        heard.amounts.extend(amounts);
         if text.is_blank() {
             continue;
         }

@@ -4,7 +4,12 @@ use clap::Args;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::output::{Record, Stages, line, ms};
-use crate::{config::Config, engines::Engines, language::Language, offline, pipeline::conversation::Conversation};
+use crate::{
+    config::Config,
+    engines::Engines,
+    language::Language,
+    offline::{self, Talk},
+};
 
 /// Lines on stdin to translated lines on stdout.
 #[derive(Debug, Args)]
@@ -27,7 +32,7 @@ impl Translate {
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         let (mut count, mut failed) = (0_usize, 0_usize);
         // The lines are one conversation.
-        let talk = Conversation::default();
+        let talk = Talk::default();
         while let Some(source) = lines.next_line().await? {
             count += 1;
             // One line out per line in, so that the two can be laid side by side.

@@ -13,7 +13,10 @@ use anyhow::{Context as _, ensure};
 use crate::{language::Language, time::SampleRate};
 
 /// The tables that are looked for in a folder, the first that exists is read.
-pub const TABLES: [&str; 3] = ["eval.tsv", "dialogue.tsv", "manifest.tsv"];
+pub const TABLES: [&str; 3] = ["eval.tsv", DIALOGUE, "manifest.tsv"];
+
+/// The table whose rows are one conversation.
+pub const DIALOGUE: &str = "dialogue.tsv";
 
 /// Silence between two recordings of a monologue: shorter than what ends an utterance most of the time, as between sentences of
 /// somebody who goes on talking.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     language::Language,
     score::{chrf, recognition_edits},
-    trade::{Context, Glossary},
+    trade::{Context, Glossary, read},
 };
 
 /// Utterances longer than this must be interpreted while they are spoken: the start lag counts only them.
@@ -95,8 +95,20 @@ impl Phrase {
     }
 }
 
-/// Measures what came of a clip.
-pub fn measure(clip: &Clip, events: &[TraceEvent]) -> Measures {
+/// What was known before each clip of one conversation: the currency that was last said, and so on.
+pub fn contexts(clips: &[Clip]) -> Vec<Context> {
+    let before = clips.iter().scan(Context::default(), |known, clip| {
+        let before = *known;
+        for part in &clip.parts {
+            known.note(&read(&part.transcript, clip.from, known));
+        }
+        Some(before)
+    });
+    before.collect()
+}
+
+/// Measures what came of a clip before which `context` was known.
+pub fn measure(clip: &Clip, events: &[TraceEvent], context: &Context) -> Measures {
     let join = |texts: Vec<&str>, language: Language| texts.join(if language.is_unspaced() { "" } else { " " });
     let transcript = join(clip.parts.iter().map(|p| p.transcript.as_str()).collect(), clip.from);
     let references: Option<Vec<&str>> = clip.parts.iter().map(|p| p.reference.as_deref()).collect();
@@ -115,7 +127,7 @@ pub fn measure(clip: &Clip, events: &[TraceEvent]) -> Measures {
         clip.parts.iter().enumerate().filter_map(|(n, _)| part_laal(clip, n, &loud, events, when)).collect()
     };
     Measures {
-        numbers: numbers::outcomes(pair, listed.as_deref(), &marks(events), &Context::default()),
+        numbers: numbers::outcomes(pair, listed.as_deref(), &marks(events), context),
         number_edits: numbers::edits(&transcript, &source, clip.from),
         terms: numbers::terms(pair, Glossary::starter()),
         id: clip.id.clone(),

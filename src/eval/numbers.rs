@@ -95,7 +95,7 @@ pub fn outcomes(pair: Pair<'_>, listed: Option<&str>, marks: &Marks, context: &C
 }
 
 /// The numbers of an amount, each alone: a range has two, a size has three.
-fn parts(amount: &Amount) -> impl Iterator<Item = String> {
+pub(super) fn parts(amount: &Amount) -> impl Iterator<Item = String> {
     let percent = amount.kind == Kind::Percent;
     let number = |v: &Decimal| format!("{}{}", plain(*v), if percent { "%" } else { "" });
     let parts = match &amount.value {
@@ -113,7 +113,7 @@ fn parts(amount: &Amount) -> impl Iterator<Item = String> {
 }
 
 /// The same number: `3.80` and `3.8`, `2:30` and `14:30`, `+49 151` and `49151`.
-fn same(a: &str, b: &str) -> bool {
+pub(super) fn same(a: &str, b: &str) -> bool {
     let time = |t: &str| -> Option<(u32, u32)> {
         let (hour, minute) = t.split_once(':')?;
         Some((hour.parse::<u32>().ok()? % 12, minute.parse().ok()?))

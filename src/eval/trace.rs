@@ -53,6 +53,8 @@ pub struct Scene<'a> {
     pub to: Language,
     /// In whose voice.
     pub voice: Voice,
+    /// The room: what is played in one is one conversation.
+    pub room: RoomSerial,
 }
 
 /// What came of it.
@@ -111,7 +113,7 @@ pub async fn play<F: PipelineFactory + ?Sized>(
 ) -> anyhow::Result<Trace> {
     let mut packets = encode(scene.samples)?.into_iter();
     let limit = PATIENCE + 2 * SampleRate::ASR.duration(scene.samples.len());
-    let key = SpeakerKey { room: RoomSerial(0), participant: ParticipantId(1) };
+    let key = SpeakerKey { room: scene.room, participant: ParticipantId(1) };
     let (speaker_tx, mut speaker_rx) = mpsc::channel(EVENTS);
     let speaker = pipelines.start_speaker(key, scene.from, speaker_tx);
     let known = scene.from.fixed().into_iter().chain([scene.to]).collect();
@@ -206,7 +208,7 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
     fn on_speaker(&mut self, clock: Clock, event: &SpeakerEvent, lane_tx: &mpsc::Sender<(LaneKey, LaneEvent)>) {
         self.observer.on_speaker(clock.now(), event);
         match event {
-            SpeakerEvent::Recognised { utterance, language, committed, speech_end, .. } => {
+            SpeakerEvent::Recognised { utterance, language, committed, speech_end, doubtful, .. } => {
                 if committed.is_blank() || *language == self.scene.to {
                     return;
                 }
@@ -217,7 +219,14 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
                 }
                 self.speaking.insert(*utterance, *language);
                 let (utterance, from, text) = (UtteranceId(*utterance), *language, committed.clone());
-                self.tell(LaneInput::Text { utterance, from, text, last: false, speech_end: *speech_end });
+                self.tell(LaneInput::Text {
+                    utterance,
+                    from,
+                    text,
+                    last: false,
+                    speech_end: *speech_end,
+                    doubtful: doubtful.clone(),
+                });
             }
             SpeakerEvent::UtteranceEnded { utterance, speech_end } => {
                 self.last(*utterance, Some(*speech_end));
@@ -229,8 +238,8 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
 
     fn last(&mut self, utterance: u64, speech_end: Option<Millis>) {
         if let Some(from) = self.speaking.remove(&utterance) {
-            let (utterance, text) = (UtteranceId(utterance), Redacted::default());
-            self.tell(LaneInput::Text { utterance, from, text, last: true, speech_end });
+            let (utterance, text, doubtful) = (UtteranceId(utterance), Redacted::default(), Vec::new());
+            self.tell(LaneInput::Text { utterance, from, text, last: true, speech_end, doubtful });
         }
     }
 

@@ -95,8 +95,36 @@ fn count(how: &'static str) {
     metrics::counter!("tongchuan_amounts_mended_total", "how" => how).increment(1);
 }
 
+/// Amounts of an utterance's words that were not heard well.
+#[derive(Debug, Default)]
+pub struct Doubts {
+    /// The words that came so far.
+    received: Stretch,
+    doubtful: Vec<Stretch>,
+}
+
+impl Doubts {
+    /// Takes the next words, and the stretches of them that are doubtful.
+    pub fn push(&mut self, text: &str, doubtful: &[Stretch]) {
+        self.received = Stretch { from: self.received.to, to: self.received.to }.followed_by(text);
+        self.doubtful.extend(doubtful.iter().map(|stretch| stretch.within(self.received)));
+    }
+
+    /// True when a part of `place`, counted from the beginning of the utterance, is doubtful.
+    fn touch(&self, place: Stretch) -> bool {
+        self.doubtful.iter().any(|stretch| stretch.overlaps(place))
+    }
+}
+
 /// The amounts of a segment for an event. `source` and `target` are the segment's words and its translation within their utterance.
-pub fn said(guard: &Guard, segment: &str, source: Stretch, settled: &Settled, target: Stretch) -> Vec<SaidAmount> {
+pub fn said(
+    guard: &Guard,
+    segment: &str,
+    source: Stretch,
+    settled: &Settled,
+    target: Stretch,
+    doubts: &Doubts,
+) -> Vec<SaidAmount> {
     let verdict = guard.check(settled.text.expose());
     let place = |whole: Stretch, text: &str, span: std::ops::Range<usize>| {
         let before = Stretch { from: whole.from, to: whole.from }.followed_by(text.get(..span.start).unwrap_or(""));
@@ -107,14 +135,15 @@ pub fn said(guard: &Guard, segment: &str, source: Stretch, settled: &Settled, ta
         .map(|(index, amount)| {
             let partner = verdict.comparison.matched.iter().find(|(s, _)| *s == index);
             let partner = partner.and_then(|(_, t)| verdict.target.get(*t));
+            let source = place(source, segment, amount.span.clone());
             SaidAmount {
                 kind: amount.kind,
                 value: write::plain(&amount.value).into(),
                 unit: amount.unit.map(unit_code),
                 exact: amount.exact,
                 verified: !settled.wrong.contains(&index),
-                doubtful: false,
-                source: place(source, segment, amount.span.clone()),
+                doubtful: doubts.touch(source),
+                source,
                 target: partner.map(|found| place(target, settled.text.expose(), found.span.clone())),
             }
         })
@@ -192,8 +221,12 @@ mod tests {
         let guard = Guard::new(SOURCE, Language::ZH, Language::EN, &Context::default());
         let text = "I want 500 pieces at 4.70 yuan each.";
         let settled = Settled { text: text.into(), verified: true, wrong: Vec::new(), took: Duration::ZERO };
-        let amounts = said(&guard, SOURCE, Stretch { from: 10, to: 20 }, &settled, Stretch { from: 100, to: 100 });
+        let mut doubts = Doubts::default();
+        doubts.push("您好，这是我们的。", &[Stretch { from: 0, to: 2 }]);
+        doubts.push(&format!("好 {SOURCE}"), &[Stretch { from: 6, to: 8 }]);
+        let amounts = said(&guard, SOURCE, Stretch { from: 10, to: 20 }, &settled, Stretch { from: 100, to: 100 }, &doubts);
         let places: Vec<_> = amounts.iter().map(|a| (a.value.expose(), a.source, a.target)).collect();
+        assert_eq!(amounts.iter().map(|a| a.doubtful).collect::<Vec<_>>(), [false, true], "the price");
         assert_eq!(
             places,
             [

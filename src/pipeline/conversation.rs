@@ -21,19 +21,21 @@ pub struct Conversation(Arc<Mutex<Known>>);
 struct Known {
     context: Context,
     glossary: Arc<Glossary>,
+    /// Those of its terms that the program did not come with.
+    own: Arc<Glossary>,
 }
 
 impl Default for Conversation {
     /// Nothing was said yet; the glossary is the one that the program comes with.
     fn default() -> Self {
-        Self::new(Arc::new(Glossary::starter().clone()))
+        Self::new(Arc::default())
     }
 }
 
 impl Conversation {
-    /// Nothing was said yet.
-    pub fn new(glossary: Arc<Glossary>) -> Self {
-        Self(Arc::new(Mutex::new(Known { context: Context::default(), glossary })))
+    /// Nothing was said yet; `own` terms go before those that the program comes with.
+    pub fn new(own: Arc<Glossary>) -> Self {
+        Self(Arc::new(Mutex::new(Known { context: Context::default(), glossary: with_starter(&own), own })))
     }
 
     /// What was said before.
@@ -51,35 +53,49 @@ impl Conversation {
         self.lock().glossary.clone()
     }
 
+    /// Those of them that the program did not come with: what the recogniser was not told already.
+    pub fn own_glossary(&self) -> Arc<Glossary> {
+        self.lock().own.clone()
+    }
+
+    fn set_glossary(&self, own: Glossary) {
+        let glossary = with_starter(&own);
+        let mut known = self.lock();
+        (known.glossary, known.own) = (glossary, Arc::new(own));
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         // Whole values are put in and taken out: there is no half of one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn with_starter(own: &Glossary) -> Arc<Glossary> {
+    Arc::new(own.over(Glossary::starter()))
+}
+
 /// The conversations of all rooms.
 #[derive(Debug)]
 pub(super) struct Conversations {
     /// The server's own terms.
-    glossary: Arc<Glossary>,
+    own: Arc<Glossary>,
     rooms: Mutex<HashMap<RoomSerial, Conversation>>,
 }
 
 impl Conversations {
-    /// None yet; all begin with the server's `glossary`.
-    pub(super) fn new(glossary: Arc<Glossary>) -> Self {
-        Self { glossary, rooms: Mutex::default() }
+    /// None yet; all begin with the server's `own` terms.
+    pub(super) fn new(own: Arc<Glossary>) -> Self {
+        Self { own, rooms: Mutex::default() }
     }
 
     /// That of a room.
     pub(super) fn of(&self, room: RoomSerial) -> Conversation {
-        self.lock().entry(room).or_insert_with(|| Conversation::new(self.glossary.clone())).clone()
+        self.lock().entry(room).or_insert_with(|| Conversation::new(self.own.clone())).clone()
     }
 
     /// Gives a room terms of its own, which go before the server's. From the next sentence on.
     pub(super) fn set_glossary(&self, room: RoomSerial, own: &Glossary) {
-        let all = Arc::new(own.over(&self.glossary));
-        self.of(room).lock().glossary = all;
+        self.of(room).set_glossary(own.over(&self.own));
     }
 
     /// The room is over.
@@ -108,7 +124,9 @@ mod tests {
         assert_eq!(en.context().currency, Some(Currency::CNY));
         assert_eq!(all.of(RoomSerial(2)).context(), Context::default());
         all.set_glossary(RoomSerial(1), &Glossary::parse("zh,en\n尾单,tail goods\n").unwrap());
-        assert_eq!((zh.glossary().len(), all.of(RoomSerial(2)).glossary().len()), (2, 1));
+        let other = all.of(RoomSerial(2));
+        assert_eq!((zh.own_glossary().len(), other.own_glossary().len()), (2, 1));
+        assert_eq!(zh.glossary().len(), Glossary::starter().len() + 2);
         all.forget(RoomSerial(1));
         assert_eq!(all.of(RoomSerial(1)).context(), Context::default(), "another room by now");
     }

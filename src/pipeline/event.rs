@@ -97,6 +97,8 @@ pub enum SpeakerEvent {
         /// Up to where the sound was listened to before these words were committed, on the server's clock: with models that take
         /// no time they would have come then. None when nothing was committed.
         heard: Option<Millis>,
+        /// Amounts in the committed text whose number was not heard well, counted from the beginning of that text.
+        doubtful: Vec<Stretch>,
         /// What it took.
         times: StageTimes,
     },
@@ -134,6 +136,16 @@ impl Stretch {
     /// The stretch of `text` right after this one.
     pub fn followed_by(self, text: &str) -> Self {
         Self { from: self.to, to: self.to + text.chars().filter(|c| !c.is_whitespace()).count() }
+    }
+
+    /// This stretch of a text that begins where `whole` does.
+    pub fn within(self, whole: Self) -> Self {
+        Self { from: whole.from + self.from, to: whole.from + self.to }
+    }
+
+    /// True when both have a character in common.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.from < other.to && other.from < self.to
     }
 }
 
@@ -173,6 +185,8 @@ pub enum LaneInput {
         last: bool,
         /// When the words were complete, on the server's clock; for the lag metrics.
         speech_end: Option<Millis>,
+        /// Amounts whose number was not heard well, counted from the beginning of this text.
+        doubtful: Vec<Stretch>,
     },
     /// Voice for what follows.
     Voice(Voice),

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     acoustics::Loudspeaker,
-    amounts,
+    amounts::{self, Doubts},
     conversation::Conversation,
     event::{LaneEvent, LaneInput, StageTimes, Stretch},
     pace::Pace,
@@ -131,6 +131,8 @@ struct Current {
     utterance: UtteranceId,
     from: Language,
     segments: Segments,
+    /// What of its words was not heard well.
+    doubts: Doubts,
     /// The words of the segment that is being interpreted.
     source: Stretch,
     /// The translation of what was before that segment.
@@ -153,13 +155,13 @@ impl<K: Copy> Lane<K> {
                 return Ending::Dropped;
             };
             match input {
-                LaneInput::Text { utterance, from, text, mut last, speech_end } => {
-                    self.on_text(utterance, from, &text, speech_end).await;
+                LaneInput::Text { utterance, from, text, mut last, speech_end, doubtful } => {
+                    self.on_text(utterance, from, &text, (speech_end, doubtful)).await;
                     // What came meanwhile is translated together: a whole sentence is better than its pieces.
                     while !last && let Ok(input) = input_rx.try_recv() {
                         match input {
-                            LaneInput::Text { utterance: same, text, last: ends, speech_end, .. } if same == utterance => {
-                                self.on_text(utterance, from, &text, speech_end).await;
+                            LaneInput::Text { utterance: same, text, last: ends, speech_end, doubtful, .. } if same == utterance => {
+                                self.on_text(utterance, from, &text, (speech_end, doubtful)).await;
                                 last = ends;
                             }
                             other => {
@@ -180,13 +182,20 @@ impl<K: Copy> Lane<K> {
     }
 
     /// Takes words; those of another utterance end the one before.
-    async fn on_text(&mut self, utterance: UtteranceId, from: Language, text: &Redacted, speech_end: Option<Millis>) {
+    async fn on_text(
+        &mut self,
+        utterance: UtteranceId,
+        from: Language,
+        text: &Redacted,
+        (speech_end, doubtful): (Option<Millis>, Vec<Stretch>),
+    ) {
         if self.current.as_ref().is_none_or(|current| current.utterance != utterance) {
             self.end_utterance().await;
             self.current = Some(Current {
                 utterance,
                 from,
                 segments: Segments::default(),
+                doubts: Doubts::default(),
                 source: Stretch::default(),
                 target: Stretch::default(),
                 history: VecDeque::new(),
@@ -197,6 +206,7 @@ impl<K: Copy> Lane<K> {
         }
         let Some(current) = &mut self.current else { return };
         current.segments.push(text.expose());
+        current.doubts.push(text.expose(), &doubtful);
         current.speech_end = speech_end.or(current.speech_end);
     }
 
@@ -302,7 +312,7 @@ impl<K: Copy> Lane<K> {
     async fn report(&mut self, guard: &Guard, segment: &Redacted, settled: &amounts::Settled) {
         let Some(current) = &mut self.current else { return };
         let (utterance, verified) = (current.utterance, settled.verified);
-        let amounts = amounts::said(guard, segment.expose(), current.source, settled, current.target);
+        let amounts = amounts::said(guard, segment.expose(), current.source, settled, current.target, &current.doubts);
         current.target = Stretch { from: current.target.to, to: current.target.to }.followed_by(settled.text.expose());
         if !amounts.is_empty() || !verified {
             self.events.send(LaneEvent::Amounts { utterance, amounts, verified }).await;

@@ -1,7 +1,7 @@
 //! One speaker's words, stage by stage: frames in, captions and interpreted speech out.
 //!
 //! [`speaker`] turns a microphone into words, [`lane`] turns words into another language's speech; [`policy`] and [`segments`]
-//! are the pure decisions inside them; [`amounts`] holds a translation to the numbers of its source. The pipelines of one room share its
+//! are the pure decisions inside them; [`amounts`] holds a translation to the numbers of its source, [`terms`] to the trade's words. The pipelines of one room share its
 //! [`acoustics`], so that [`echo`] can tell who really spoke, and its [`conversation`]: what was said before.
 //! Rooms see only [`event`] and get their pipelines from [`Pipelines`].
 
@@ -20,6 +20,7 @@ pub mod segments;
 pub mod speaker;
 pub mod stages;
 mod task;
+pub mod terms;
 
 use std::{
     collections::HashMap,
@@ -63,17 +64,17 @@ pub struct Pipelines {
 impl Pipelines {
     /// Pipelines whose stages are still loading: nobody is let in before [`Pipelines::fill`].
     pub fn empty(clock: Clock) -> Self {
-        let conversations = Conversations::new(Arc::new(Glossary::starter().clone()));
-        Self { stages: OnceLock::new(), clock, rooms: Mutex::default(), conversations }
+        Self { stages: OnceLock::new(), clock, rooms: Mutex::default(), conversations: Conversations::new(Arc::default()) }
     }
 
-    /// With the server's own glossary instead of the one that the program comes with.
-    pub fn with_glossary(self, glossary: Glossary) -> Self {
-        Self { conversations: Conversations::new(Arc::new(glossary)), ..self }
+    /// With the server's own terms before those that the program comes with.
+    pub fn with_glossary(self, own: Glossary) -> Self {
+        Self { conversations: Conversations::new(Arc::new(own)), ..self }
     }
 
     /// Gives the stages; a second call changes nothing.
     pub fn fill(&self, stages: Stages) {
+        terms::warm_up();
         let _ = self.stages.set(stages);
     }
 
@@ -96,7 +97,8 @@ impl PipelineFactory for Pipelines {
         // Without stages or a decoder the handle leads nowhere: the room sees the pipeline gone and says so.
         let Some(stages) = self.stages.get() else { return SpeakerHandle { tx } };
         let microphone = self.room(key.room, stages).microphone();
-        let options = speaker::SpeakerOptions { clock: self.clock, spoken: speak, microphone };
+        let conversation = self.conversations.of(key.room);
+        let options = speaker::SpeakerOptions { clock: self.clock, spoken: speak, microphone, conversation };
         if let Err(error) = speaker::start(stages.clone(), options, key, input_rx, events.clone()) {
             tracing::error!(%error, "a speaker's pipeline could not be started");
             let error = JobError::failed("decode", error);

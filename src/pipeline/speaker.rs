@@ -16,11 +16,13 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     acoustics::Microphone,
+    conversation::Conversation,
     echo::Verdict,
     event::{SpeakerEvent, SpeakerInput, StageTimes, UplinkPacket},
     policy::{Answer, Decode, Output, Policy, Words},
     stages::Stages,
     task::{Outlet, millis},
+    terms,
 };
 use crate::{
     asr::{AsrJob, Hypothesis},
@@ -66,6 +68,8 @@ pub struct SpeakerOptions {
     pub spoken: Spoken,
     /// This microphone among the sounds of its room.
     pub microphone: Microphone,
+    /// What was said before, in the room.
+    pub conversation: Conversation,
 }
 
 /// Starts a speaker's task. It finishes what was said after [`SpeakerInput::Finish`], and ends at once when `input_rx`'s senders
@@ -83,7 +87,7 @@ pub fn start<K>(
 where
     K: Copy + Send + Sync + 'static,
 {
-    let SpeakerOptions { clock, spoken, microphone } = options;
+    let SpeakerOptions { clock, spoken, microphone, conversation } = options;
     let segmenter = Segmenter::new(&stages.options.segmenter);
     let policy = Policy::new(stages.options.mode);
     let speaker = Speaker {
@@ -103,6 +107,7 @@ where
         policy,
         pending: Redacted::default(),
         microphone,
+        conversation,
         judged: 0,
         asr: FuturesUnordered::new(),
         cancels: HashMap::new(),
@@ -142,6 +147,7 @@ struct Speaker<K> {
     /// The tail that was last shown.
     pending: Redacted,
     microphone: Microphone,
+    conversation: Conversation,
     /// Samples that the segmenter has seen.
     judged: u64,
     asr: FuturesUnordered<BoxFuture<'static, AsrAnswer>>,
@@ -370,17 +376,23 @@ impl<K: Copy> Speaker<K> {
             return;
         }
         self.pending = pending.clone();
+        let Answer { hypothesis, queued, ran } = answer;
+        let (Hypothesis { text: committed, .. }, amounts) =
+            terms::put_right(Hypothesis { text: committed, ..hypothesis }, &self.conversation);
         let speech_end = self.when(speech_end);
         let endpoint = if certain { millis(self.clock.now().since(speech_end)) } else { 0 };
         let times = StageTimes {
             decode: millis(self.decoding),
-            asr: answer.ran,
-            queue: self.tally.queue + answer.queued,
+            asr: ran,
+            queue: self.tally.queue + queued,
             endpoint,
             ..self.tally
         };
         let (speech_end, heard) = (certain.then_some(speech_end), certain.then_some(self.when(heard)));
-        self.outlet.send(SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, heard, times }).await;
+        let doubtful = terms::doubtful(&amounts);
+        self.outlet
+            .send(SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, heard, doubtful, times })
+            .await;
     }
 
     async fn on_ended(&mut self, utterance: u64, speech_end: u64, result: Result<(), JobError>) {
@@ -410,7 +422,7 @@ impl<K: Copy> Speaker<K> {
             samples,
             language: language.map_or(self.spoken, Spoken::Fixed),
             candidates: self.candidates.clone(),
-            prompt: some(prompt),
+            prompt: some(said_before(terms::vocabulary(&self.conversation, self.spoken), &prompt)),
             committed: some(committed),
             // A guess that turns out right is final: it is decoded as well as it can be.
             partial,
@@ -440,6 +452,12 @@ impl<K: Copy> Speaker<K> {
         let ago = self.received.saturating_sub(position);
         self.received_at - SampleRate::ASR.duration(usize::try_from(ago).unwrap_or(usize::MAX))
     }
+}
+
+/// What the recogniser is told: the room's terms, then what was said just before, because it leans most on what is nearest.
+fn said_before(terms: Option<Redacted>, said: &Redacted) -> Redacted {
+    let terms = terms.map(Redacted::into_inner).unwrap_or_default();
+    format!("{terms} {}", said.expose()).trim().into()
 }
 
 /// The `parts` of `samples`, with a pause between them.

@@ -92,7 +92,7 @@ impl LaneBacklog {
 }
 
 fn end_of(utterance: UtteranceId, from: Language) -> LaneInput {
-    LaneInput::Text { utterance, from, text: Redacted::default(), last: true, speech_end: None }
+    LaneInput::Text { utterance, from, text: Redacted::default(), last: true, speech_end: None, doubtful: Vec::new() }
 }
 
 /// Control that waits for one speaker's pipeline, in order; a newer message of a kind replaces the waiting one, so at most one of
@@ -130,7 +130,14 @@ mod tests {
 
     fn text(utterance: u64, last: bool) -> LaneInput {
         let text = if last { "" } else { "word" };
-        LaneInput::Text { utterance: UtteranceId(utterance), from: Language::ZH, text: text.into(), last, speech_end: None }
+        LaneInput::Text {
+            utterance: UtteranceId(utterance),
+            from: Language::ZH,
+            text: text.into(),
+            last,
+            speech_end: None,
+            doubtful: Vec::new(),
+        }
     }
 
     fn drained(backlog: &mut LaneBacklog) -> Vec<LaneInput> {

@@ -1,38 +1,58 @@
 //! Which amounts of a recognised text the recogniser was not sure of: those with an uncertain token in their number.
 //!
-//! Pure: a hypothesis's tokens in, stretches of its text out. What it finds is to travel with the words and to be shown as "?";
-//! no pipeline asks it yet, and [`LIMIT`] has not been measured on recordings.
+//! Pure: a hypothesis's tokens in, stretches of its text out. `pipeline::terms` asks; what it finds travels with the words and is shown
+//! as "?" beside the amount.
 
 use std::ops::Range;
 
-use super::{amount::Context, numbers};
+use super::{
+    amount::{Amount, Context},
+    numbers,
+};
 use crate::language::Language;
 
 /// A number with a token less probable than this is doubtful.
 pub const LIMIT: f32 = 0.5;
 
-/// Stretches of `text`, in characters that are not white space, that hold an amount whose number has a token below `limit`.
+/// An amount as it was heard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// What was read.
+    pub amount: Amount,
+    /// Where, in characters of the text that are not white space.
+    pub place: Range<usize>,
+    /// The probability of the least certain token in its number, 0..=1.
+    pub sure: f32,
+}
+
+impl Heard {
+    /// True when it may have been another number.
+    pub fn is_doubtful(&self) -> bool {
+        self.sure < LIMIT
+    }
+}
+
+/// The amounts of `text` that count, each with how sure the recogniser was of its number.
 ///
 /// `tokens` are the recogniser's, in order, with their probabilities; their characters may have been converted since (traditional to
-/// simplified) and a few left out, so characters are brought together in order.
-pub fn doubtful<'a>(
+/// simplified), a few left out and misheard words put right, so characters are brought together in order.
+pub fn heard<'a>(
     text: &str,
     language: Language,
     context: &Context,
     tokens: impl IntoIterator<Item = (&'a str, f32)>,
-    limit: f32,
-) -> Vec<Range<usize>> {
-    let heard: Vec<(char, f32)> =
+) -> Vec<Heard> {
+    let tokens: Vec<(char, f32)> =
         tokens.into_iter().flat_map(|(token, p)| ink(token).map(move |c| (c, p)).collect::<Vec<_>>()).collect();
-    let probabilities = align(&ink(text).collect::<Vec<_>>(), &heard);
+    let probabilities = align(&ink(text).collect::<Vec<_>>(), &tokens);
     let place = |at: usize| ink(text.get(..at).unwrap_or("")).count();
     let amounts = numbers::read(text, language, context);
-    let found = amounts.iter().filter(|amount| !amount.optional).filter_map(|amount| {
+    let heard = amounts.into_iter().filter(|amount| !amount.optional).map(|amount| {
         let number = place(amount.number.start)..place(amount.number.end);
-        let unsure = probabilities.get(number)?.iter().any(|p| *p < limit);
-        unsure.then(|| place(amount.span.start)..place(amount.span.end))
+        let sure = probabilities.get(number).unwrap_or_default().iter().copied().fold(1.0, f32::min);
+        Heard { place: place(amount.span.start)..place(amount.span.end), amount, sure }
     });
-    found.collect()
+    heard.collect()
 }
 
 fn ink(text: &str) -> impl Iterator<Item = char> + '_ {
@@ -74,10 +94,8 @@ mod tests {
 
     fn found(text: &str, tokens: &[(&str, f32)]) -> Vec<(usize, usize)> {
         let language = if text.is_ascii() { Language::EN } else { Language::ZH };
-        doubtful(text, language, &Context::default(), tokens.iter().copied(), LIMIT)
-            .into_iter()
-            .map(|r| (r.start, r.end))
-            .collect()
+        let heard = heard(text, language, &Context::default(), tokens.iter().copied());
+        heard.iter().filter(|heard| heard.is_doubtful()).map(|heard| (heard.place.start, heard.place.end)).collect()
     }
 
     #[test]
@@ -102,8 +120,8 @@ mod tests {
         #[test]
         fn never_panics(text in "\\PC{0,30}", tokens in prop::collection::vec(("\\PC{0,4}", 0.0_f32..1.0), 0..20)) {
             let tokens: Vec<(&str, f32)> = tokens.iter().map(|(t, p)| (t.as_str(), *p)).collect();
-            for range in doubtful(&text, Language::ZH, &Context::default(), tokens, LIMIT) {
-                prop_assert!(range.end <= text.chars().count());
+            for heard in heard(&text, Language::ZH, &Context::default(), tokens) {
+                prop_assert!(heard.place.end <= text.chars().count());
             }
         }
     }

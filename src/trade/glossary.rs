@@ -11,6 +11,7 @@ mod sound;
 
 use std::{
     collections::HashSet,
+    ops::Range,
     sync::{Arc, LazyLock},
 };
 
@@ -31,6 +32,8 @@ struct Term {
     near: Vec<String>,
     /// A name: the same in every language.
     keep: bool,
+    /// How its Chinese words sound, those that may be misheard.
+    sounds: Vec<(String, Vec<sound::Read>)>,
 }
 
 impl Term {
@@ -53,6 +56,8 @@ pub struct Glossary {
 pub struct Wanted {
     /// As it stands in the source.
     pub source: String,
+    /// Where, in bytes.
+    pub place: Range<usize>,
     /// What the translation should say.
     pub target: String,
     /// Other words that are as good.
@@ -103,18 +108,21 @@ impl Glossary {
         let lower = text.to_lowercase();
         // Lower case may have other lengths in a few scripts (İ); then places are those of the lower-case text.
         let text = if lower.len() == text.len() { text } else { lower.as_str() };
-        let mut found: Vec<(std::ops::Range<usize>, &Term)> = Vec::new();
+        // 铁 in 地铁 is no iron.
+        let bounds = (from == Language::ZH).then(|| repair::bounds(text));
+        let is_whole = |place: &Range<usize>| bounds.as_ref().is_none_or(|b| b.contains(&place.start) && b.contains(&place.end));
+        let mut found: Vec<(Range<usize>, &Term)> = Vec::new();
         for term in &self.terms {
+            if term.words(to).is_empty() {
+                continue;
+            }
             for word in term.words(from) {
-                let Some(place) = find(&lower, &word.to_lowercase(), from) else { continue };
-                if !term.words(to).is_empty() {
-                    found.push((place, term));
-                }
+                found.extend(places(&lower, &word.to_lowercase(), from).filter(&is_whole).map(|place| (place, &**term)));
             }
         }
         // The longest first; of equals the more important one.
         found.sort_by_key(|(place, _)| std::cmp::Reverse(place.len()));
-        let mut taken: Vec<(std::ops::Range<usize>, &Term)> = Vec::new();
+        let mut taken: Vec<(Range<usize>, &Term)> = Vec::new();
         for (place, term) in found {
             if taken.iter().all(|(other, _)| other.end <= place.start || place.end <= other.start) {
                 taken.push((place, term));
@@ -123,7 +131,8 @@ impl Glossary {
         taken.sort_by_key(|(place, _)| place.start);
         let wanted = taken.into_iter().filter_map(|(place, term)| {
             let (target, others) = term.words(to).split_first()?;
-            Some(Wanted { source: text.get(place)?.to_owned(), target: target.clone(), others: others.to_vec() })
+            let source = text.get(place.clone())?.to_owned();
+            Some(Wanted { source, place, target: target.clone(), others: others.to_vec() })
         });
         wanted.collect()
     }
@@ -152,13 +161,15 @@ impl Glossary {
     }
 }
 
-/// Where the lower-case `word` stands in the lower-case `text`: as whole words in languages that space them, an English plural too.
-fn find(text: &str, word: &str, language: Language) -> Option<std::ops::Range<usize>> {
-    if word.is_empty() {
-        return None;
-    }
+/// Where the lower-case `word` stands in the lower-case `text`.
+fn find(text: &str, word: &str, language: Language) -> Option<Range<usize>> {
+    places(text, word, language).next()
+}
+
+/// All places of the lower-case `word` in the lower-case `text`: whole words in languages that space them, an English plural too.
+fn places(text: &str, word: &str, language: Language) -> impl Iterator<Item = Range<usize>> {
     let spaced = !language.is_unspaced() || word.is_ascii();
-    text.match_indices(word).find_map(|(at, found)| {
+    text.match_indices(word).filter(|(_, found)| !found.is_empty()).filter_map(move |(at, found)| {
         let mut end = at + found.len();
         if !spaced {
             return Some(at..end);

@@ -82,6 +82,7 @@ async fn speaker(
                             pending: "".into(),
                             speech_end: None,
                             heard: None,
+                            doubtful: Vec::new(),
                             times: StageTimes::default(),
                         });
                     }

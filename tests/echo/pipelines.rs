@@ -162,10 +162,10 @@ impl Stall {
 
     async fn on_words(&mut self, who: usize, event: SpeakerEvent) {
         match event {
-            SpeakerEvent::Recognised { utterance, language, committed, .. } => {
+            SpeakerEvent::Recognised { utterance, language, committed, doubtful, .. } => {
                 self.heard[who].push(committed.expose().to_owned());
                 let utterance = UtteranceId(utterance * 2 + who as u64);
-                let text = LaneInput::Text { utterance, from: language, text: committed, last: true, speech_end: None };
+                let text = LaneInput::Text { utterance, from: language, text: committed, last: true, speech_end: None, doubtful };
                 self.lanes[who].tx.send(text).await.expect("the lane lives");
                 self.streams += 1;
             }

@@ -24,6 +24,7 @@ fn words(utterance: u64, text: &str, end: u64, heard: u64) -> SpeakerEvent {
         pending: "".into(),
         speech_end: Some(at(end)),
         heard: Some(at(heard)),
+        doubtful: Vec::new(),
         times: StageTimes::default(),
     }
 }

@@ -56,7 +56,7 @@ fn events() -> Vec<TraceEvent> {
 
 #[test]
 fn a_trace_gives_the_numbers_computed_by_hand() {
-    let m = measure(&clip(), &events());
+    let m = measure(&clip(), &events(), &Context::default());
     assert_eq!((m.source.as_str(), m.target.as_str()), ("今天下雨。明天天情。", "Rain today. Sun, tomorrow."));
     assert_eq!((m.edits, m.length), (1, 8));
     // From 1 s to 7.5 s: |X| = 6.5; four words, as in the reference. Delays 4, 4, 7.5, 7.5; the third is past the end.
@@ -82,7 +82,7 @@ fn each_recording_of_a_monologue_has_its_own_laal() {
     let second = Part { from_s: 4.0, ..clip.parts[0].clone() };
     clip.parts[0].to_s = 4.0;
     clip.parts.push(second);
-    let m = measure(&clip, &events());
+    let m = measure(&clip, &events(), &Context::default());
     // The first: words from 1 s to 4 s, both after its end: only the first counts, 5 - 1. The second from 4 s to 7.5 s.
     assert_eq!(m.laal_aware_s, [4.0, 4.5]);
 }

@@ -8,7 +8,7 @@ use crate::{
     ids::{ParticipantId, StreamId, UtteranceId},
     inference::JobError,
     language::Language,
-    pipeline::event::{LaneEvent, LaneInput, SaidAmount, SpeakerEvent, StageTimes},
+    pipeline::event::{LaneEvent, LaneInput, SaidAmount, SpeakerEvent, StageTimes, Stretch},
     privacy::Redacted,
     protocol::{
         Fault, Frame, ServerMessage,
@@ -47,6 +47,7 @@ struct Words {
     committed: Redacted,
     pending: Redacted,
     speech_end: Option<Millis>,
+    doubtful: Vec<Stretch>,
     times: StageTimes,
 }
 
@@ -63,9 +64,9 @@ impl RoomState {
         let who = key.participant;
         match event {
             SpeakerEvent::UtteranceStarted { utterance, .. } => self.on_utterance_started(who, utterance),
-            SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, times, .. } => {
+            SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, doubtful, times, .. } => {
                 if let Some(utterance) = self.open_utterance(who, utterance) {
-                    self.on_recognised(utterance, language, Words { committed, pending, speech_end, times });
+                    self.on_recognised(utterance, language, Words { committed, pending, speech_end, doubtful, times });
                 }
             }
             SpeakerEvent::UtteranceEnded { utterance, speech_end } => {
@@ -127,13 +128,13 @@ impl RoomState {
         }
         let id = self.begin_utterance(who);
         let (committed, pending, times) = (say.text, Redacted::default(), StageTimes::default());
-        self.on_recognised(id, say.lang, Words { committed, pending, speech_end: None, times });
+        self.on_recognised(id, say.lang, Words { committed, pending, speech_end: None, doubtful: Vec::new(), times });
         self.end_utterance(id, None);
         self.close_unneeded_lanes(now);
     }
 
     fn on_recognised(&mut self, id: UtteranceId, language: Language, words: Words) {
-        let Words { committed, pending, speech_end, times } = words;
+        let Words { committed, pending, speech_end, doubtful, times } = words;
         let Some(utterance) = self.utterances.get_mut(&id) else { return };
         // A language that is detected may change until words are committed; then the lanes are chosen and it stays.
         let language = utterance.language.unwrap_or(language);
@@ -151,8 +152,8 @@ impl RoomState {
             utterance.lanes.clone()
         };
         for lane in lanes.into_iter().filter(|k| self.lanes.contains_key(k)) {
-            let text = committed.clone();
-            let input = LaneInput::Text { utterance: id, from: language, text, last: false, speech_end };
+            let (text, doubtful) = (committed.clone(), doubtful.clone());
+            let input = LaneInput::Text { utterance: id, from: language, text, last: false, speech_end, doubtful };
             self.outputs.push_back(Output::Lane(lane, input));
         }
         self.send_source_caption(id, language, (committed, pending), false, Some(times));
@@ -204,7 +205,8 @@ impl RoomState {
         let captioned = utterance.captioned;
         if let Some(from) = utterance.language {
             for lane in utterance.lanes.clone().into_iter().filter(|k| self.lanes.contains_key(k)) {
-                let input = LaneInput::Text { utterance: id, from, text: Redacted::default(), last: true, speech_end };
+                let (text, doubtful) = (Redacted::default(), Vec::new());
+                let input = LaneInput::Text { utterance: id, from, text, last: true, speech_end, doubtful };
                 self.outputs.push_back(Output::Lane(lane, input));
             }
         }

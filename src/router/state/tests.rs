@@ -83,6 +83,7 @@ impl Scene {
                 pending,
                 speech_end: None,
                 heard: None,
+                doubtful: Vec::new(),
                 times: StageTimes::default(),
             },
         )
@@ -367,6 +368,7 @@ fn a_language_that_is_detected_stays_once_words_are_committed() {
         pending: pending.into(),
         speech_end: None,
         heard: None,
+        doubtful: Vec::new(),
         times: StageTimes::default(),
     };
     assert!(lanes_fed(&scene.speaker(buyer, recognised(ZH, "", "guess"))).is_empty(), "a guess opens no lane");
@@ -509,6 +511,7 @@ fn play(seed: u64, steps: usize) -> Promises {
                     pending: "x".into(),
                     speech_end: None,
                     heard: None,
+                    doubtful: Vec::new(),
                     times: StageTimes::default(),
                 };
                 Input::Speaker(key, recognised)

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Glossary, Term};
+use super::{Glossary, Term, sound};
 use crate::language::Language;
 
 /// Mistakes told at once: more do not help.
@@ -86,7 +86,7 @@ fn term(record: &csv::StringRecord, columns: &[Column]) -> Result<Term, String> 
             columns.len()
         ));
     }
-    let mut term = Term { words: Vec::new(), heard: Vec::new(), near: Vec::new(), keep: false };
+    let mut term = Term { words: Vec::new(), heard: Vec::new(), near: Vec::new(), keep: false, sounds: Vec::new() };
     for (cell, column) in record.iter().zip(columns) {
         let words: Vec<String> = cell.split('|').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect();
         if let Some(long) = words.iter().find(|w| w.chars().count() > MAX_WORD) {
@@ -106,8 +106,17 @@ fn term(record: &csv::StringRecord, columns: &[Column]) -> Result<Term, String> 
     match term.words.len() {
         0 => Err("no word in any language".into()),
         1 if !term.keep => Err("a word in one language only: add its translation, or `yes` under `keep` for a name".into()),
-        _ => Ok(term),
+        _ => {
+            term.sounds = sounds(term.words(Language::ZH));
+            Ok(term)
+        }
     }
+}
+
+/// How words of Chinese characters sound; a single one sounds like too many others to be told from them.
+fn sounds(words: &[String]) -> Vec<(String, Vec<sound::Read>)> {
+    let chinese = |word: &&String| word.chars().count() > 1 && word.chars().all(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    words.iter().filter(chinese).map(|word| (word.clone(), sound::readings(word))).collect()
 }
 
 fn keep(cell: &str) -> Result<bool, String> {

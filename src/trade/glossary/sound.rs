@@ -53,8 +53,17 @@ fn split(syllable: &str) -> (&str, &str) {
     syllable.split_at(at)
 }
 
-/// True when two words in Latin letters have the same sounds and nearly the same letters.
+/// True when two phrases in Latin letters have the same sounds and nearly the same letters, word by word; not when one has only other
+/// words, or an ending more.
 pub(super) fn latin(a: &str, b: &str) -> bool {
+    let pairs = || a.split_whitespace().zip(b.split_whitespace());
+    let is_ending = |(a, b): (&str, &str)| a.starts_with(b) || b.starts_with(a);
+    a.split_whitespace().count() == b.split_whitespace().count()
+        && pairs().all(|(a, b)| a == b || word(a, b))
+        && !pairs().all(is_ending)
+}
+
+fn word(a: &str, b: &str) -> bool {
     let key = |word: &str| DoubleMetaphone::default().encode(word);
     let plain = |word: &str| word.is_ascii() && word.chars().filter(char::is_ascii_alphabetic).count() >= 5;
     // A doubled letter sounds like a single one.
@@ -63,8 +72,12 @@ pub(super) fn latin(a: &str, b: &str) -> bool {
         bytes.dedup();
         bytes
     };
+    // Two kinds of doubled letters at most: what is longer by more has other sounds.
+    if a.len().abs_diff(b.len()) * 4 > a.len().max(b.len()) + 8 || !plain(a) || !plain(b) {
+        return false;
+    }
     let (short_a, short_b) = (single(a), single(b));
-    plain(a) && plain(b) && edits(&short_a, &short_b) * 4 <= short_a.len().max(short_b.len()) && key(a) == key(b)
+    edits(&short_a, &short_b) * 4 <= short_a.len().max(short_b.len()) && key(a) == key(b)
 }
 
 /// Levenshtein's distance of two short ASCII words.
