@@ -21,11 +21,10 @@ fn sounds(language: Language) -> &'static [&'static str] {
 /// `text` without them; as it is, if nothing else is in it.
 pub fn without(text: &str, language: Language) -> String {
     let sounds = sounds(language);
-    let unspaced = language.is_unspaced();
     let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(c) = rest.chars().next() {
         let begins = kept.chars().next_back().is_none_or(|c| !c.is_alphanumeric());
-        let sound = sounds.iter().filter(|_| begins).find_map(|sound| after(rest, sound, unspaced));
+        let sound = sounds.iter().filter(|_| begins).find_map(|sound| after(rest, sound));
         match sound {
             // What it was set off with goes with it: the mark before it does for both.
             Some(after) => rest = after.trim_start_matches(|c: char| is_mark(c) || c.is_whitespace()),
@@ -39,10 +38,10 @@ pub fn without(text: &str, language: Language) -> String {
 }
 
 /// What follows `sound` at the beginning of `text`, if it stands there by itself.
-fn after<'t>(text: &'t str, sound: &str, unspaced: bool) -> Option<&'t str> {
+fn after<'t>(text: &'t str, sound: &str) -> Option<&'t str> {
     let begin: String = text.chars().take(sound.chars().count()).collect();
     let rest = text.get(begin.len()..).filter(|_| begin.to_lowercase() == sound)?;
-    let alone = rest.chars().next().is_none_or(|c| is_mark(c) || !unspaced && c.is_whitespace());
+    let alone = rest.chars().next().is_none_or(|c| is_mark(c) || c.is_whitespace());
     // "Uh huh" is a yes.
     let yes = rest.trim_start().to_lowercase().starts_with("huh");
     (alone && !yes).then_some(rest)

@@ -160,7 +160,9 @@ impl<K: Copy> Lane<K> {
                     // What came meanwhile is translated together: a whole sentence is better than its pieces.
                     while !last && let Ok(input) = input_rx.try_recv() {
                         match input {
-                            LaneInput::Text { utterance: same, text, last: ends, speech_end, doubtful, .. } if same == utterance => {
+                            LaneInput::Text { utterance: same, text, last: ends, speech_end, doubtful, .. }
+                                if same == utterance =>
+                            {
                                 self.on_text(utterance, from, &text, (speech_end, doubtful)).await;
                                 last = ends;
                             }

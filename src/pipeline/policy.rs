@@ -1,7 +1,7 @@
 //! When to recognise and what is committed (pure): segmenter events and hypotheses in, decode requests and words out.
 //!
-//! While somebody speaks, the growing window is decoded again and again; what two decodes agree on ([`super::agreement`]) is
-//! committed, and every later decode goes on behind it, so nothing can be taken back. A pause that may be the end asks at once for
+//! While somebody speaks, the growing window is decoded again and again; what two decodes agree on ([`super::agreement`]), or one heard
+//! long enough ago, is committed, and every later decode goes on behind it, so nothing can be taken back. A pause that may be the end asks at once for
 //! a final decode: if the speaker does not go on, the words are there when the end is certain; if they do, and enough was said,
 //! the window is closed there and the next one begins. A window that grows too long is cut where it is quietest. So a decode never
 //! hears more than [`LONGEST_WINDOW`]. Words are committed in the order in which they were spoken, whatever order the answers come in.

@@ -381,13 +381,8 @@ impl<K: Copy> Speaker<K> {
             terms::put_right(Hypothesis { text: committed, ..hypothesis }, &self.conversation);
         let speech_end = self.when(speech_end);
         let endpoint = if certain { millis(self.clock.now().since(speech_end)) } else { 0 };
-        let times = StageTimes {
-            decode: millis(self.decoding),
-            asr: ran,
-            queue: self.tally.queue + queued,
-            endpoint,
-            ..self.tally
-        };
+        let times =
+            StageTimes { decode: millis(self.decoding), asr: ran, queue: self.tally.queue + queued, endpoint, ..self.tally };
         let (speech_end, heard) = (certain.then_some(speech_end), certain.then_some(self.when(heard)));
         let doubtful = terms::doubtful(&amounts);
         self.outlet

@@ -8,9 +8,16 @@ use crate::{inference::JobError, language::Language, vad::WINDOW};
 /// The first decode of a window that grows (1.2 s), and
 const FIRST_PARTIAL: usize = 38 * WINDOW;
 
-/// the least between two (0.58 s). On a busy machine it is twice what the last one took, so that partial decodes never take more
-/// than half of it.
+/// the least between two (0.58 s).
 pub(super) const PARTIAL_STEP: usize = 18 * WINDOW;
+
+/// On a busy machine it is so many times what the last one took: partial decodes never take more than a fifth of it, because final
+/// ones, translation and speech need the rest.
+const SHARE: usize = 5;
+
+/// Words that ended so long before the last sound (1.6 s) have all the context that changes them: they do not wait for a second decode.
+/// What is decoded seldom is committed by this, what is decoded often by agreement.
+const OLD: usize = 50 * WINDOW;
 
 /// The window that grows: the utterance, or what of it is not closed yet.
 #[derive(Debug)]
@@ -80,7 +87,7 @@ impl Window {
 
     /// When the next partial decode is due after one that heard `length` and took `cost` samples of time.
     pub(super) fn wait(&mut self, length: usize, cost: usize) {
-        self.next_partial = length + PARTIAL_STEP.max(2 * cost);
+        self.next_partial = length + PARTIAL_STEP.max(SHARE * cost);
     }
 
     /// Where it is quietest behind all that was listened to: the best place to cut it without a pause.
@@ -97,12 +104,12 @@ impl Known {
     /// Takes what a partial decode heard behind the committed words, in the first `length` samples.
     pub(super) fn agree(&mut self, language: Language, heard: &str, length: usize) -> Agreed {
         let now = format!("{}{heard}", self.committed);
-        let end = agreed(language, &self.latest, &now).max(self.committed.len());
+        // As if the words of what is old had been all of an earlier decode.
+        let old = share(&now, length.saturating_sub(OLD), length);
+        let end = agreed(language, &self.latest, &now).max(agreed(language, old, &now)).max(self.committed.len());
         let (certain, pending) = now.split_at_checked(end).unwrap_or((&now, ""));
         let new = certain.get(self.committed.len()..).unwrap_or_default().to_owned();
-        let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
-        // The decode before heard these words already: they share out its sound.
-        let spoken = self.heard * letters(certain).min(letters(&self.latest)) / letters(&self.latest).max(1);
+        let spoken = length * letters(certain) / letters(&now).max(1);
         let pending = pending.to_owned();
         self.latest = now;
         self.heard = length;
@@ -120,4 +127,16 @@ impl Known {
         self.committed.push_str(new);
         format!("{lead}{new}")
     }
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphanumeric()).count()
+}
+
+/// The beginning of `text` that was said in the first `part` of a sound of `whole` samples, if its letters share the sound out evenly.
+fn share(text: &str, part: usize, whole: usize) -> &str {
+    let wanted = letters(text) * part / whole.max(1);
+    let mut ends = text.char_indices().filter(|(_, c)| c.is_alphanumeric()).map(|(at, c)| at + c.len_utf8());
+    let end = wanted.checked_sub(1).and_then(|last| ends.nth(last)).unwrap_or(0);
+    text.get(..end).unwrap_or("")
 }
