@@ -110,7 +110,7 @@ pub fn stages(options: FakeOptions) -> Stages {
         let wait = next(context);
         async move {
             wait.await?;
-            let seconds = job.text.expose().chars().count() as f64 * SECONDS_PER_CHAR;
+            let seconds = job.text.expose().chars().count() as f64 * SECONDS_PER_CHAR / f64::from(job.speed);
             let length = SampleRate::TTS.samples(Duration::from_secs_f64(seconds));
             let tone = |n: usize| (n as f32 * 440.0 * std::f32::consts::TAU / 24_000.0).sin() * 0.2;
             Ok(Speech { samples: (0..length).map(tone).collect() })

@@ -5,17 +5,24 @@ use std::{f32::consts::TAU, time::Duration};
 use bytes::Bytes;
 use tokio::{sync::mpsc, time::Instant};
 use tongchuan::{
+    asr::{AsrJob, Hypothesis},
     audio::opus::{Encoder, EncoderOptions},
     fake::{self, FakeOptions},
     ids::{StreamId, UtteranceId},
-    inference::JobError,
+    inference::{
+        JobError,
+        worker::{WorkerOptions, spawn_task},
+    },
     language::{Language, Spoken, Voice},
     pipeline::{
         acoustics::Room,
         conversation::Conversation,
         echo::EchoOptions,
         event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, UplinkPacket},
-        lane, speaker,
+        lane,
+        policy::Mode,
+        speaker,
+        stages::{PipelineOptions, Stages},
     },
     time::{Clock, Millis, SampleRate},
 };
@@ -37,8 +44,12 @@ impl Phone {
 
     async fn send(&mut self, milliseconds: usize, amplitude: f32) {
         let samples: Vec<f32> = (0..milliseconds * 16).map(|n| (n as f32 * 300.0 * TAU / 16_000.0).sin() * amplitude).collect();
+        self.play(&samples).await;
+    }
+
+    async fn play(&mut self, samples: &[f32]) {
         let mut packets = Vec::new();
-        self.encoder.push(&samples, |packet| packets.push(Bytes::copy_from_slice(packet)));
+        self.encoder.push(samples, |packet| packets.push(Bytes::copy_from_slice(packet)));
         for payload in packets {
             let packet = UplinkPacket {
                 sequence: self.sequence,
@@ -64,12 +75,16 @@ impl Phone {
 }
 
 fn start_speaker(options: FakeOptions) -> (Phone, mpsc::Receiver<(u8, SpeakerEvent)>) {
+    start_speaker_with(fake::stages(options))
+}
+
+fn start_speaker_with(stages: Stages) -> (Phone, mpsc::Receiver<(u8, SpeakerEvent)>) {
     let (input_tx, input_rx) = mpsc::channel(64);
     let (events_tx, events_rx) = mpsc::channel(64);
     let microphone = Room::new(EchoOptions::default()).microphone();
     let (clock, spoken, conversation) = (Clock::start(), Spoken::Fixed(Language::ZH), Conversation::default());
     let speaker_options = speaker::SpeakerOptions { clock, spoken, microphone, conversation };
-    speaker::start(fake::stages(options), speaker_options, 7, input_rx, events_tx).unwrap();
+    speaker::start(stages, speaker_options, 7, input_rx, events_tx).unwrap();
     (Phone::new(input_tx), events_rx)
 }
 
@@ -292,4 +307,119 @@ async fn a_lane_that_is_dropped_says_no_more() {
         rest += 1;
     }
     assert!(rest < 100, "{rest} events after nobody wanted them");
+}
+
+/// Words of half a second: each its own tone, with a dip between them.
+const WORDS: [&str; 8] = ["ka", "lo", "mi", "nu", "pe", "ro", "si", "ta"];
+const WORD: usize = 8_000;
+
+fn tone_words(count: usize) -> Vec<f32> {
+    let sample = |n: usize| {
+        let (word, at) = (n / WORD, n % WORD);
+        let hertz = 300.0 + 100.0 * (word % WORDS.len()) as f32;
+        let amplitude = if at < WORD - 800 { 0.3 } else { 0.05 };
+        (n as f32 * hertz * TAU / 16_000.0).sin() * amplitude
+    };
+    (0..count * WORD).map(sample).collect()
+}
+
+/// Reads those words back, as a recogniser would.
+fn read_tones(samples: &[f32]) -> Vec<String> {
+    let pitch = |frame: &[f32]| {
+        let crossings = frame.windows(2).filter(|w| (w[0] < 0.0) != (w[1] < 0.0)).count();
+        let loud = frame.iter().map(|s| s * s).sum::<f32>() / frame.len() as f32 > 0.01;
+        let hertz = crossings as f32 * 16_000.0 / (2.0 * frame.len() as f32);
+        loud.then(|| ((hertz - 300.0) / 100.0).round().clamp(0.0, WORDS.len() as f32 - 1.0) as usize)
+    };
+    let mut words: Vec<(usize, usize)> = Vec::new();
+    for word in samples.chunks_exact(800).filter_map(pitch) {
+        match words.last_mut() {
+            Some((last, frames)) if *last == word => *frames += 1,
+            _ => words.push((word, 1)),
+        }
+    }
+    words.into_iter().filter(|(_, frames)| *frames >= 3).map(|(word, _)| WORDS[word].to_owned()).collect()
+}
+
+/// Stages whose recogniser hears [`tone_words`].
+fn tone_stages(options: FakeOptions) -> Stages {
+    let took = options.asr;
+    let worker = WorkerOptions { name: "asr", queue: 16, threads: 1, gate: None };
+    let asr = spawn_task(worker, move |job: AsrJob, _| async move {
+        tokio::time::sleep(took).await;
+        let committed = job.committed.as_ref().map_or(0, |text| text.expose().split_whitespace().count());
+        let rest = read_tones(&job.samples).into_iter().skip(committed).collect::<Vec<_>>().join(" ");
+        let lead = if committed > 0 && !rest.is_empty() { " " } else { "" };
+        let text = format!("{lead}{rest}").into();
+        Ok(Hypothesis { text, language: Language::EN, tokens: Vec::new(), no_speech: 0.0 })
+    });
+    Stages { asr, ..fake::stages(options) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_minute_without_a_pause_is_committed_while_it_is_spoken_once_and_in_order() {
+    const COUNT: usize = 120;
+    let options = FakeOptions {
+        pipeline: PipelineOptions { mode: Mode::Simultaneous, ..PipelineOptions::default() },
+        ..FakeOptions::default()
+    };
+    let (mut phone, mut events_rx) = start_speaker_with(tone_stages(options));
+    let began = Instant::now();
+    let events = tokio::spawn(async move {
+        let mut events = Vec::new();
+        while let Some((_, event)) = events_rx.recv().await {
+            events.push((began.elapsed(), event));
+        }
+        events
+    });
+    phone.pause(300).await;
+    phone.play(&tone_words(COUNT)).await;
+    phone.pause(1000).await;
+    phone.input_tx.send(SpeakerInput::Finish).await.unwrap();
+    let events = events.await.unwrap();
+    let mut said = String::new();
+    let mut latest = Duration::ZERO;
+    for (at, event) in &events {
+        if let SpeakerEvent::Recognised { committed, heard, .. } = event {
+            if !committed.is_blank() {
+                assert!(heard.is_some(), "words that nobody listened to");
+                latest = latest.max(*at - Duration::from_millis(WORD as u64 / 16 * said.split_whitespace().count() as u64));
+            }
+            said.push_str(committed.expose());
+            said.push(' ');
+        }
+        assert!(!matches!(event, SpeakerEvent::Failed { .. } | SpeakerEvent::Dropped(_)), "{event:?}");
+    }
+    let said: Vec<&str> = said.split_whitespace().map(|word| word.trim_end_matches(',')).collect();
+    let wanted: Vec<&str> = (0..COUNT).map(|n| WORDS[n % WORDS.len()]).collect();
+    assert_eq!(said, wanted, "nothing is lost, doubled or out of order");
+    assert!(latest < Duration::from_secs(5), "in virtual time, whose recogniser takes 0.2 s, words come {latest:?} late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_who_is_behind_hears_everything_a_little_faster_and_the_speaker_is_told() {
+    let (input_tx, events_rx) = start_lane(FakeOptions::default());
+    let events = tokio::spawn(drain(events_rx));
+    let sentences: Vec<String> =
+        (0..12).map(|n| format!("这是第{}句很长很长的话，说的是今天的天气。", ["甲", "乙", "丙", "丁"][n % 4])).collect();
+    for (n, sentence) in sentences.iter().enumerate() {
+        input_tx.send(text(n as u64, sentence, true)).await.unwrap();
+    }
+    input_tx.send(LaneInput::Finish).await.unwrap();
+    let events = events.await.unwrap();
+    let spoken: Vec<(String, Duration)> = events
+        .iter()
+        .filter_map(|event| match event {
+            LaneEvent::Spoken { text, audio, .. } => Some((text.expose().to_owned(), *audio)),
+            _ => None,
+        })
+        .collect();
+    let squeezed = |text: &str| text.replace(' ', "");
+    let all: String = spoken.iter().map(|(text, _)| squeezed(text)).collect();
+    let wanted: String = sentences.iter().map(|sentence| format!("[en]{sentence}")).collect();
+    assert_eq!(all, wanted, "in order, and nothing is skipped");
+    let pace = |(text, audio): &(String, Duration)| audio.as_secs_f64() / text.chars().count() as f64;
+    let (first, last) = (pace(&spoken[0]), pace(spoken.last().unwrap()));
+    assert!(last < first * 0.85 && last > first * 0.75, "a quarter faster at most: {first} and {last}");
+    assert_eq!(events.iter().filter(|event| matches!(event, LaneEvent::Behind(_))).count(), 1, "told once");
 }

@@ -5,8 +5,8 @@
 use super::{super::agreement::agreed, Answer};
 use crate::{inference::JobError, language::Language, vad::WINDOW};
 
-/// The first decode of a window that grows (1.2 s), and
-const FIRST_PARTIAL: usize = 38 * WINDOW;
+/// The first decode of a window that grows (2.4 s): what is older than [`OLD`] is then worth a decode. And
+const FIRST_PARTIAL: usize = 75 * WINDOW;
 
 /// the least between two (0.58 s).
 pub(super) const PARTIAL_STEP: usize = 18 * WINDOW;
