@@ -50,6 +50,9 @@ const SHORTEST_WINDOW: usize = 50 * WINDOW;
 /// And is cut without a pause at this length (10 s): a decode costs more the more it hears, and there is always one to come.
 const LONGEST_WINDOW: usize = 312 * WINDOW;
 
+/// No partial decode hears more (8.8 s): behind it there must be a quiet place to cut at, and people say two or three words in that time.
+const LAST_PARTIAL: usize = LONGEST_WINDOW - 2 * PARTIAL_STEP;
+
 /// Characters of what was said before that the recogniser is told.
 const PROMPT_CHARS: usize = 60;
 
@@ -262,7 +265,7 @@ impl Policy {
         } else if self.mode == Mode::Simultaneous && growing.asked.is_none() {
             if length >= LONGEST_WINDOW && self.waiting.len() < MAX_WAITING {
                 self.cut();
-            } else if length >= growing.next_partial && self.waiting.is_empty() {
+            } else if length >= growing.next_partial && length <= LAST_PARTIAL && self.waiting.is_empty() {
                 self.ask(length, true);
             }
         }
