@@ -23,6 +23,7 @@ use super::{
     segments::Segments,
     stages::Stages,
     task::{Outlet, millis},
+    terms,
 };
 use crate::{
     audio::opus::Encoder,
@@ -220,6 +221,7 @@ impl<K: Copy> Lane<K> {
         let job = MtJob {
             history: current.history.iter().cloned().collect(),
             running: Some(running_tx),
+            text: terms::worded(guard.asked(), current.from, self.language, &self.conversation).into(),
             ..amounts::job(current.from, self.language, &guard)
         };
         let began = tokio::time::Instant::now();

@@ -204,6 +204,8 @@ fn english_quantities() {
         ("plus eight six, one three nine, one two three four, double five six seven", "phone +8613912345567"),
         ("about two hundred, 50 or so", "n 200~; n 50~"),
         ("one fifty pieces", "q 150 pcs"),
+        ("plus 4477, 0090, 0123, plus 5, 6 cartons", "phone +447700900123; n 5; q 6 carton"),
+        ("31, yuan 40. Then 31, yuan 4 more", "$ 31.4 CNY; n 31; n 4"),
         ("an hour and a half, a dollar thirty, C three oh seven", "q 1.5 h; $ 1.3 USD; code 307"),
         ("one carton, both, this one", "q 1 carton?; n 2?; n 1?"),
     ];
