@@ -438,7 +438,7 @@ proptest! {
             (_, d, c) => zh.extend([
                 format!("{}{}毛{}", block("块"), digit(d), digit(c)), format!("{}{}毛{}分", block("块"), digit(d), digit(c)),
                 format!("{}{}{}", block("块"), digit(d), digit(c)), format!("{}{}角{}分", block("元"), digit(d), digit(c)),
-                format!("{}点{}{}块", han(whole, "二"), digit(d), digit(c)),
+                format!("{}点{}{}块", han(whole, "二"), digit(d), digit(c)), format!("{whole}块{d}毛{c}"), format!("{}{}{}", block("塊"), digit(d), digit(c)),
             ]),
         }
         for text in zh.iter().flat_map(|p| [p.clone(), format!("这个{p}，行吗"), format!("就{p}吧")]) {
@@ -454,9 +454,7 @@ proptest! {
             (_, h) => {
                 let point = format!("{} point {} {} dollars", english(whole, true), english(dime, false), english(cent, false));
                 en.extend([format!("{dollars} and {cents_words}"), format!("{dollars} {cents_words}"), point]);
-                if h >= 10 {
-                    en.push(format!("{dollars} {}", english(h, false)));
-                }
+                en.push(if h >= 10 { format!("{dollars} {}", english(h, false)) } else { format!("{dollars} oh {}", english(h, false)) });
             }
         }
         for text in en.iter().flat_map(|p| [p.clone(), format!("I can pay {p}."), format!("It is {p} per pair")]) {
@@ -464,6 +462,12 @@ proptest! {
             let first = found.first().map(|a| (a.value.clone(), a.currency()));
             prop_assert_eq!(first.map(|(v, c)| (write::plain(&v), c)), Some((plain.clone(), Some(Currency::USD))), "{}", text);
             prop_assert!(found.len() == 1, "{}", text);
+        }
+        // Twenty-six yuan eighty, and as it is written down.
+        if whole > 0 && hundredths >= 10 {
+            for text in [format!("for {} yuan {}", english(whole, true), english(hundredths, false)), format!("{whole} yuan {hundredths}."), format!("{whole}, yuan {hundredths} then")] {
+                prop_assert_eq!(only(&text, Language::EN, &Context::default()), Some((value, Some(Currency::CNY))), "{}", text);
+            }
         }
         // Three eighty, twelve fifty.
         if (1..100).contains(&whole) && hundredths >= 10 {
