@@ -76,7 +76,7 @@ pub(super) fn written_phone(reader: &Reader<'_>, i: usize) -> Option<Draft> {
     let (mut digits, mut at) = (String::new(), i);
     loop {
         let end = (at..scan.len()).take_while(|k| scan.is_digit(*k)).last()? + 1;
-        digits.push_str(&scan.slice(at..end));
+        digits.push_str(scan.slice(at..end));
         let next = scan.eat_any(end, &[", ", "-", " "]).filter(|next| scan.is_digit(*next));
         match next {
             Some(next) => at = next,
