@@ -45,13 +45,15 @@ pub struct Parts {
     pub amounts: bool,
     /// The last currency fills one that nobody says.
     pub context: bool,
+    /// Terms are asked for as the glossary calls them.
+    pub wording: bool,
     /// A sentence is translated with the one before it.
     pub history: bool,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { repair: true, amounts: true, context: true, history: true }
+        Self { repair: true, amounts: true, context: true, wording: true, history: true }
     }
 }
 
@@ -144,7 +146,8 @@ pub async fn translate(
         let guard = Guard::new(&segment, from, to, &context);
         conversation.note(guard.amounts());
         let job = if parts.amounts { amounts::job(from, to, &guard) } else { MtJob::new(from, to, segment.as_str()) };
-        let job = MtJob { history: std::mem::take(&mut history), ..job };
+        let text = if parts.wording { terms::worded(job.text.expose(), from, to, conversation).into() } else { job.text };
+        let job = MtJob { history: std::mem::take(&mut history), text, ..job };
         let done = mt.submit(job.clone(), Priority::Mt, NO_HURRY)?.output().await?;
         took += done.ran;
         let (text, right) = if parts.amounts {

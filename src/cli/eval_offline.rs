@@ -112,8 +112,9 @@ pub(super) async fn ablation(config: &Config, task: &Task<'_>) -> anyhow::Result
         ("without repair", Parts { repair: false, ..all }),
         ("without amounts", Parts { amounts: false, ..all }),
         ("without context", Parts { context: false, ..all }),
+        ("without wording", Parts { wording: false, ..all }),
         ("without history", Parts { history: false, ..all }),
-        ("none", Parts { repair: false, amounts: false, context: false, history: false }),
+        ("none", Parts { repair: false, amounts: false, context: false, wording: false, history: false }),
     ];
     for (name, parts) in variants {
         let lines = lines(config, task, &stages, parts).await?;

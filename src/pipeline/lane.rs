@@ -25,6 +25,7 @@ use super::{
     segments::{Patience, Segments},
     stages::Stages,
     task::{Outlet, millis},
+    terms,
 };
 use crate::{
     audio::opus::Encoder,
@@ -260,6 +261,7 @@ impl<K: Copy> Lane<K> {
         let job = MtJob {
             history: current.history.iter().cloned().collect(),
             running: Some(running_tx),
+            text: terms::worded(guard.asked(), current.from, self.language, &self.conversation).into(),
             ..amounts::job(current.from, self.language, &guard)
         };
         let began = tokio::time::Instant::now();

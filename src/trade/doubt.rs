@@ -12,7 +12,11 @@ use super::{
 use crate::language::Language;
 
 /// A number with a token less probable than this is doubtful.
-pub const LIMIT: f32 = 0.5;
+///
+/// Measured with Whisper base on 51 numbers of 85 recordings in Chinese and English (`tongchuan eval DIR --doubts`), of which 45 were
+/// heard right: below 0.4 lie 1 right and no wrong one, below 0.5 9 and none, below 0.6 17 and 1, below 0.8 27 and 5. A token's
+/// probability hardly tells right from wrong; a higher limit would only put "?" beside right numbers.
+pub const LIMIT: f32 = 0.4;
 
 /// An amount as it was heard.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,7 +105,7 @@ mod tests {
     #[test]
     fn an_amount_with_an_uncertain_number_is_doubtful() {
         assert_eq!(
-            found("要五百个，四块七", &[("要", 0.2), ("五百", 0.9), ("个", 0.3), ("，", 0.4), ("四", 0.4), ("块七", 0.9)]),
+            found("要五百个，四块七", &[("要", 0.2), ("五百", 0.9), ("个", 0.3), ("，", 0.4), ("四", 0.3), ("块七", 0.9)]),
             [(5, 8)]
         );
         assert!(found("要五百个", &[("要", 0.2), ("五百", 0.9), ("个", 0.3)]).is_empty(), "the unit is not the number");

@@ -32,6 +32,8 @@ struct Term {
     near: Vec<String>,
     /// A name: the same in every language.
     keep: bool,
+    /// How many of its words in a language translators are asked for even if they are everyday words.
+    ask: usize,
     /// How its Chinese words sound, those that may be misheard.
     sounds: Vec<(String, Vec<sound::Read>)>,
 }
@@ -62,6 +64,8 @@ pub struct Wanted {
     pub target: String,
     /// Other words that are as good.
     pub others: Vec<String>,
+    /// It is to be asked for: an expression of the trade, not an everyday word that may mean something else (order, size, run).
+    pub asked: bool,
 }
 
 impl Wanted {
@@ -79,7 +83,7 @@ impl Glossary {
         &PARSED
     }
 
-    /// Reads a table. The first line names the columns: language tags, and as many of `sounds_like`, `near` and `keep` as are wanted;
+    /// Reads a table. The first line names the columns: language tags, and as many of `sounds_like`, `near`, `keep` and `ask` as are wanted;
     /// several words in a cell are separated by `|`, the first is the one to use.
     ///
     /// # Errors
@@ -111,28 +115,30 @@ impl Glossary {
         // 铁 in 地铁 is no iron.
         let bounds = (from == Language::ZH).then(|| repair::bounds(text));
         let is_whole = |place: &Range<usize>| bounds.as_ref().is_none_or(|b| b.contains(&place.start) && b.contains(&place.end));
-        let mut found: Vec<(Range<usize>, &Term)> = Vec::new();
+        let mut found: Vec<(Range<usize>, bool, &Term)> = Vec::new();
         for term in &self.terms {
             if term.words(to).is_empty() {
                 continue;
             }
-            for word in term.words(from) {
-                found.extend(places(&lower, &word.to_lowercase(), from).filter(&is_whole).map(|place| (place, &**term)));
+            for (n, word) in term.words(from).iter().enumerate() {
+                let asked = n < term.ask || is_expression(word, from);
+                let places = places(&lower, &word.to_lowercase(), from).filter(&is_whole).collect::<Vec<_>>();
+                found.extend(places.into_iter().map(|place| (place, asked, &**term)));
             }
         }
         // The longest first; of equals the more important one.
-        found.sort_by_key(|(place, _)| std::cmp::Reverse(place.len()));
-        let mut taken: Vec<(Range<usize>, &Term)> = Vec::new();
-        for (place, term) in found {
-            if taken.iter().all(|(other, _)| other.end <= place.start || place.end <= other.start) {
-                taken.push((place, term));
+        found.sort_by_key(|(place, ..)| std::cmp::Reverse(place.len()));
+        let mut taken: Vec<(Range<usize>, bool, &Term)> = Vec::new();
+        for (place, asked, term) in found {
+            if taken.iter().all(|(other, ..)| other.end <= place.start || place.end <= other.start) {
+                taken.push((place, asked, term));
             }
         }
-        taken.sort_by_key(|(place, _)| place.start);
-        let wanted = taken.into_iter().filter_map(|(place, term)| {
+        taken.sort_by_key(|(place, ..)| place.start);
+        let wanted = taken.into_iter().filter_map(|(place, asked, term)| {
             let (target, others) = term.words(to).split_first()?;
             let source = text.get(place.clone())?.to_owned();
-            Some(Wanted { source, place, target: target.clone(), others: others.to_vec() })
+            Some(Wanted { source, place, target: target.clone(), others: others.to_vec(), asked })
         });
         wanted.collect()
     }
@@ -159,6 +165,13 @@ impl Glossary {
     pub fn repair(&self, text: &str, language: Language) -> String {
         repair::repair(self, text, language)
     }
+}
+
+/// True for what hardly means anything else: several words (not "the rest"), an abbreviation, two Chinese characters.
+fn is_expression(word: &str, language: Language) -> bool {
+    let capitals = word.chars().filter(|c| c.is_uppercase()).count();
+    let several = word.split_whitespace().filter(|w| *w != "the").count() > 1;
+    capitals > 1 || several || (language.is_unspaced() && word.chars().count() > 1)
 }
 
 /// Where the lower-case `word` stands in the lower-case `text`.

@@ -145,11 +145,35 @@ const SPOKEN: &[(&str, [(usize, &str); 2])] = &[
     ),
 ];
 
+/// More of a market's talk in its own two languages: how short and polite people are, what the trade's words are, and one ware after the
+/// other, so that none of them is taken for what everybody speaks of.
+const MARKET: &[(&str, &str)] = &[
+    ("这盏台灯能先寄一个样品给我吗？", "Could you send me a sample of this desk lamp first?"),
+    ("玻璃杯容易碎，路上碎了算谁的？", "These glasses are fragile. Who pays if they break on the way?"),
+    ("付款没问题，不过货要先让我们验一下。", "Payment is no problem, but we need to inspect the goods first."),
+    ("这个背包有几种颜色可以选？", "How many colors does this backpack come in?"),
+    (
+        "您放心，我们做这行十几年了，质量有保证。",
+        "Don't worry, we have been in this business for over ten years. The quality is guaranteed.",
+    ),
+    (
+        "麻烦您把报价单发到我微信上，我回去跟老板商量一下。",
+        "Please send the quotation to my WeChat. I'll discuss it with my boss.",
+    ),
+    ("要是量大，单价还能再低吗？", "If I order more, can the unit price go lower?"),
+    ("谢谢您，欢迎下次再来。", "Thank you. You are always welcome here."),
+];
+
 /// Sentences of `from` with their translations into `to`; none when either has no row.
 pub(super) fn between(from: Language, to: Language) -> Vec<(&'static str, &'static str)> {
     let row = |language: Language| ROWS.iter().find(|(tag, _)| *tag == language.tag()).map(|(_, row)| row);
     let (Some(sources), Some(translations)) = (row(from), row(to)) else { return Vec::new() };
     let spoken = SPOKEN.iter().find(|(tag, _)| *tag == from.tag()).map_or(&[][..], |(_, spoken)| spoken);
     let as_spoken = |(at, source)| spoken.iter().find(|(i, _)| *i == at).map_or(source, |(_, spoken)| *spoken);
-    sources.iter().copied().enumerate().map(as_spoken).zip(translations.iter().copied()).collect()
+    let market = MARKET.iter().filter_map(|(zh, en)| match (from, to) {
+        (Language::ZH, Language::EN) => Some((*zh, *en)),
+        (Language::EN, Language::ZH) => Some((*en, *zh)),
+        _ => None,
+    });
+    sources.iter().copied().enumerate().map(as_spoken).zip(translations.iter().copied()).chain(market).collect()
 }

@@ -29,6 +29,7 @@ enum Column {
     SoundsLike,
     Near,
     Keep,
+    Ask,
 }
 
 pub(super) fn parse(text: &str) -> Result<Glossary, Vec<LineError>> {
@@ -70,9 +71,10 @@ fn column(name: &str) -> Result<Column, String> {
         "sounds_like" => Ok(Column::SoundsLike),
         "near" => Ok(Column::Near),
         "keep" => Ok(Column::Keep),
+        "ask" => Ok(Column::Ask),
         tag => tag.parse().map(Column::Words).map_err(|_| {
             format!(
-                "`{tag}` is no column: use a language's tag (`tongchuan languages` lists them), `sounds_like`, `near` or `keep`"
+                "`{tag}` is no column: use a language's tag (`tongchuan languages` lists them), `sounds_like`, `near`, `keep` or `ask`"
             )
         }),
     }
@@ -86,7 +88,9 @@ fn term(record: &csv::StringRecord, columns: &[Column]) -> Result<Term, String> 
             columns.len()
         ));
     }
-    let mut term = Term { words: Vec::new(), heard: Vec::new(), near: Vec::new(), keep: false, sounds: Vec::new() };
+    // Who lists no everyday words means all of his.
+    let ask = if columns.iter().any(|c| matches!(c, Column::Ask)) { 0 } else { usize::MAX };
+    let mut term = Term { words: Vec::new(), heard: Vec::new(), near: Vec::new(), keep: false, ask, sounds: Vec::new() };
     for (cell, column) in record.iter().zip(columns) {
         let words: Vec<String> = cell.split('|').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect();
         if let Some(long) = words.iter().find(|w| w.chars().count() > MAX_WORD) {
@@ -100,7 +104,8 @@ fn term(record: &csv::StringRecord, columns: &[Column]) -> Result<Term, String> 
             Column::Words(_) => {}
             Column::SoundsLike => term.heard = words,
             Column::Near => term.near = words,
-            Column::Keep => term.keep = keep(cell)?,
+            Column::Keep => term.keep = flag(cell, "keep")?,
+            Column::Ask => term.ask = usize::from(flag(cell, "ask")?),
         }
     }
     match term.words.len() {
@@ -119,10 +124,10 @@ fn sounds(words: &[String]) -> Vec<(String, Vec<sound::Read>)> {
     words.iter().filter(chinese).map(|word| (word.clone(), sound::readings(word))).collect()
 }
 
-fn keep(cell: &str) -> Result<bool, String> {
+fn flag(cell: &str, column: &str) -> Result<bool, String> {
     match cell.to_lowercase().as_str() {
         "" | "no" | "0" | "false" | "否" => Ok(false),
         "yes" | "1" | "true" | "是" => Ok(true),
-        _ => Err("`keep` is `yes` or empty".into()),
+        _ => Err(format!("`{column}` is `yes` or empty")),
     }
 }

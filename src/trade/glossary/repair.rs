@@ -32,11 +32,25 @@ pub(super) fn repair(glossary: &Glossary, text: &str, language: Language) -> Str
         }
     }
     if let Some(bounds) = &bounds {
+        edits.extend(district(text));
         chinese(glossary, text, bounds, &mut edits);
     } else if !language.is_unspaced() {
         spaced(glossary, text, language, &mut edits);
     }
     apply(text, edits)
+}
+
+/// 区 (qū) that was heard as 七 (qī): "273楼" is 2区3楼. Market halls are found by district and floor, and no house has 273 floors.
+fn district(text: &str) -> Option<(Range<usize>, String)> {
+    let digit = |c: char| c.is_ascii_digit() || "一二三四五六七八九".contains(c);
+    let floor = text.find("楼")?;
+    let mut before = text.get(..floor)?.char_indices().rev();
+    let (_, storey) = before.next()?;
+    let (at, seven) = before.next()?;
+    let (_, hall) = before.next()?;
+    let alone = !before.next().is_some_and(|(_, c)| c.is_numeric() || digit(c) || "十百点".contains(c));
+    let misheard = alone && digit(hall) && digit(storey) && matches!(seven, '7' | '七');
+    misheard.then(|| (at..at + seven.len_utf8(), "区".to_owned()))
 }
 
 /// Where the words of a Chinese text begin and end, in bytes.

@@ -52,6 +52,16 @@ fn terms_are_found_with_their_wording_the_longest_first() {
     assert_eq!(found, [("尾单", "leftover stock"), ("起订量", "minimum order quantity"), ("Luma", "Luma")]);
     assert!(wanted[1].is_in("What is the MOQ?", Language::EN) && !wanted[1].is_in("What is the least?", Language::EN));
     assert!(wanted[0].is_in("Overruns are cheap.", Language::EN), "a plural");
+    assert!(wanted.iter().all(|w| w.asked), "whoever lists no everyday words means all");
+    let asked = |text: &str, from| {
+        let wanted = Glossary::starter().wanted(text, from, if from == Language::EN { Language::ZH } else { Language::EN });
+        wanted.into_iter().map(|w| (w.source, w.asked)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        asked("The packing list and the OEM order", Language::EN),
+        [("packing list".into(), true), ("OEM".into(), true), ("order".into(), false)]
+    );
+    assert_eq!(asked("坐地铁去，材料是铁的", Language::ZH), [("材料".into(), true), ("铁".into(), false)], "地铁 is no iron");
     let english = small().wanted("Trims and webbing, trimmed.", Language::EN, "es".parse().unwrap());
     assert_eq!(english.len(), 1, "花边 has no Spanish word: {english:?}");
     assert!(small().wanted("trimming", Language::EN, Language::ZH).is_empty(), "whole words");
@@ -69,6 +79,10 @@ fn misheard_words_are_put_right_where_their_surroundings_speak_for_it() {
     assert_eq!(zh("画编很好看"), "画编很好看", "nothing does");
     let starter = |text: &str, language| Glossary::starter().repair(text, language);
     assert_eq!(starter("四十尺高贵能装多少箱", Language::ZH), "四十尺高柜能装多少箱");
+    assert_eq!(starter("在472楼2033号", Language::ZH), "在4区2楼2033号");
+    for text in ["在27楼", "一共1472楼", "472号楼", "七楼"] {
+        assert_eq!(starter(text, Language::ZH), text);
+    }
     assert_eq!(starter("这款包看起来很高贵", Language::ZH), "这款包看起来很高贵");
     assert_eq!(starter("I need 50 cartoons of each.", Language::EN), "I need 50 cartons of each.");
     assert_eq!(starter("My children watch cartoons.", Language::EN), "My children watch cartoons.");

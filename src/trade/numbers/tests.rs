@@ -204,6 +204,8 @@ fn english_quantities() {
         ("plus eight six, one three nine, one two three four, double five six seven", "phone +8613912345567"),
         ("about two hundred, 50 or so", "n 200~; n 50~"),
         ("one fifty pieces", "q 150 pcs"),
+        ("plus 4477, 0090, 0123, plus 5, 6 cartons", "phone +447700900123; n 5; q 6 carton"),
+        ("31, yuan 40. Then 31, yuan 4 more", "$ 31.4 CNY; n 31; n 4"),
         ("an hour and a half, a dollar thirty, C three oh seven", "q 1.5 h; $ 1.3 USD; code 307"),
         ("one carton, both, this one", "q 1 carton?; n 2?; n 1?"),
     ];
@@ -436,7 +438,7 @@ proptest! {
             (_, d, c) => zh.extend([
                 format!("{}{}毛{}", block("块"), digit(d), digit(c)), format!("{}{}毛{}分", block("块"), digit(d), digit(c)),
                 format!("{}{}{}", block("块"), digit(d), digit(c)), format!("{}{}角{}分", block("元"), digit(d), digit(c)),
-                format!("{}点{}{}块", han(whole, "二"), digit(d), digit(c)),
+                format!("{}点{}{}块", han(whole, "二"), digit(d), digit(c)), format!("{whole}块{d}毛{c}"), format!("{}{}{}", block("塊"), digit(d), digit(c)),
             ]),
         }
         for text in zh.iter().flat_map(|p| [p.clone(), format!("这个{p}，行吗"), format!("就{p}吧")]) {
@@ -452,9 +454,7 @@ proptest! {
             (_, h) => {
                 let point = format!("{} point {} {} dollars", english(whole, true), english(dime, false), english(cent, false));
                 en.extend([format!("{dollars} and {cents_words}"), format!("{dollars} {cents_words}"), point]);
-                if h >= 10 {
-                    en.push(format!("{dollars} {}", english(h, false)));
-                }
+                en.push(if h >= 10 { format!("{dollars} {}", english(h, false)) } else { format!("{dollars} oh {}", english(h, false)) });
             }
         }
         for text in en.iter().flat_map(|p| [p.clone(), format!("I can pay {p}."), format!("It is {p} per pair")]) {
@@ -462,6 +462,12 @@ proptest! {
             let first = found.first().map(|a| (a.value.clone(), a.currency()));
             prop_assert_eq!(first.map(|(v, c)| (write::plain(&v), c)), Some((plain.clone(), Some(Currency::USD))), "{}", text);
             prop_assert!(found.len() == 1, "{}", text);
+        }
+        // Twenty-six yuan eighty, and as it is written down.
+        if whole > 0 && hundredths >= 10 {
+            for text in [format!("for {} yuan {}", english(whole, true), english(hundredths, false)), format!("{whole} yuan {hundredths}."), format!("{whole}, yuan {hundredths} then")] {
+                prop_assert_eq!(only(&text, Language::EN, &Context::default()), Some((value, Some(Currency::CNY))), "{}", text);
+            }
         }
         // Three eighty, twelve fifty.
         if (1..100).contains(&whole) && hundredths >= 10 {

@@ -76,7 +76,8 @@ impl Reader<'_> {
             }
             "quarter" => calendar::quarter(self, i, end),
             "plus" => {
-                let mut draft = runs::phone(self, gap(scan, end), true)?;
+                let at = gap(scan, end);
+                let mut draft = runs::phone(self, at, true).or_else(|| runs::written_phone(self, at))?;
                 draft.span.start = i;
                 draft.number = draft.span.clone();
                 Some(draft)

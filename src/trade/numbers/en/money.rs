@@ -52,6 +52,14 @@ fn name(reader: &Reader<'_>, i: usize) -> Option<(Currency, Decimal, usize)> {
     }
 }
 
+/// "26, yuan 80": recognisers set a comma where the speaker takes a breath. Only with hundredths behind the name, which otherwise begins
+/// an amount of its own.
+fn apart(reader: &Reader<'_>, end: usize) -> Option<(Currency, Decimal, usize)> {
+    let at = reader.scan.eat(end, ", ")?;
+    reader.scan.word(at)?;
+    name(reader, at).filter(|(_, factor, name_end)| *factor == Decimal::ONE && tail(reader, *name_end).is_some())
+}
+
 /// What smaller money behind a currency's name adds, and where it ends: "eighty", "and twenty cents", "20".
 fn tail(reader: &Reader<'_>, i: usize) -> Option<(Decimal, usize)> {
     let scan = reader.scan;
@@ -89,7 +97,7 @@ fn tail(reader: &Reader<'_>, i: usize) -> Option<(Decimal, usize)> {
 
 /// Money whose number ends at `end`.
 pub(super) fn after(reader: &Reader<'_>, i: usize, end: usize, low: Decimal, high: Decimal) -> Option<Draft> {
-    let (currency, factor, mut name_end) = name(reader, end)?;
+    let (currency, factor, mut name_end) = name(reader, end).or_else(|| apart(reader, end))?;
     let (mut low, mut high) = (low.checked_mul(factor)?, high.checked_mul(factor)?);
     if factor == Decimal::ONE
         && low == high

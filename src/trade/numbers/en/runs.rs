@@ -70,6 +70,25 @@ pub(super) fn phone(reader: &Reader<'_>, i: usize, plus: bool) -> Option<Draft> 
     Some(Draft::new(Kind::Phone, Value::Digits(digits), i..found.last()?.end))
 }
 
+/// A telephone number in groups of digits at `i`, behind "plus": recognisers set commas where the speaker takes a breath.
+pub(super) fn written_phone(reader: &Reader<'_>, i: usize) -> Option<Draft> {
+    let scan = reader.scan;
+    let (mut digits, mut at) = (String::new(), i);
+    loop {
+        let end = (at..scan.len()).take_while(|k| scan.is_digit(*k)).last()? + 1;
+        digits.push_str(scan.slice(at..end));
+        let next = scan.eat_any(end, &[", ", "-", " "]).filter(|next| scan.is_digit(*next));
+        match next {
+            Some(next) => at = next,
+            // With its country's code a number has 9 digits or more; E.164 has at most 15.
+            None if (9..=15).contains(&digits.len()) => {
+                return Some(Draft::new(Kind::Phone, Value::Digits(format!("+{digits}")), i..end));
+            }
+            None => return None,
+        }
+    }
+}
+
 /// What two or more numbers in a row are.
 pub(super) fn read(reader: &Reader<'_>, i: usize) -> Option<Draft> {
     let found = elements(reader, i, false);
