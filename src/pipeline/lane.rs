@@ -258,11 +258,12 @@ impl<K: Copy> Lane<K> {
         let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
         self.conversation.note(guard.amounts());
         let (running_tx, mut running_rx) = watch::channel(Redacted::default());
+        let job = amounts::job(current.from, self.language, &guard);
         let job = MtJob {
             history: current.history.iter().cloned().collect(),
             running: Some(running_tx),
-            text: terms::worded(guard.asked(), current.from, self.language, &self.conversation).into(),
-            ..amounts::job(current.from, self.language, &guard)
+            text: terms::worded(job.text.expose(), current.from, self.language, &self.conversation).into(),
+            ..job
         };
         let began = tokio::time::Instant::now();
         let again = MtJob { running: None, ..job.clone() };
