@@ -129,7 +129,7 @@ fn connective(language: Language, text: &str, least: usize) -> Option<usize> {
         };
         (unspaced || before.ends_with(char::is_whitespace)) && words.iter().any(|w| word(&w)) && letters(before) >= least
     };
-    text.char_indices().map(|(at, _)| at).filter(opens).next_back()
+    text.char_indices().map(|(at, _)| at).rfind(opens)
 }
 
 fn letters(text: &str) -> usize {

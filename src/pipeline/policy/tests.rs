@@ -60,7 +60,9 @@ impl Speaker {
 }
 
 fn decodes(outputs: &[Output]) -> Vec<&Decode> {
-    let decode = |o| if let &Output::Decode(ref decode) = o { Some(decode) } else { None };
+    fn decode(output: &Output) -> Option<&Decode> {
+        if let Output::Decode(decode) = output { Some(decode) } else { None }
+    }
     outputs.iter().filter_map(decode).collect()
 }
 
