@@ -19,7 +19,8 @@
 //!
 //! # Words we use
 //!
-//! - *utterance*: what the VAD delimits; *segment*: the part of it that is translated as one.
+//! - *utterance*: what the VAD delimits; *window*: the part of it that is recognised as one; *segment*: the part of it that is translated
+//!   as one.
 //! - *committed* text is never revised; *pending* text may change.
 //! - *lane*: MT, TTS and encoding of one speaker into one language.
 //! - *floor*: who is speaking (push-to-talk).

@@ -211,8 +211,9 @@ export class Phone {
     for (;;) {
       const me = this.messages.filter((m) => m.type === 'welcome').at(-1)?.participant;
       const waiting = unheard(this.messages.slice(from), me);
-      if (waiting.length === 0 && (await this.page.evaluate(() => /** @type {any} */ (window).tongchuan.state.audio)) === 'idle') return;
-      if (Date.now() > deadline) throw new Error(`${this.name}: still playing, or waiting for the speech of ${JSON.stringify(waiting)}`);
+      const audio = await this.page.evaluate(() => /** @type {any} */ (window).tongchuan.state.audio);
+      if (waiting.length === 0 && audio === 'idle') return;
+      if (Date.now() > deadline) throw new Error(`${this.name}: the loudspeaker is ${audio}, and waits for the speech of ${JSON.stringify(waiting)}`);
       await sleep(100);
     }
   }
