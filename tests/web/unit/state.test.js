@@ -74,6 +74,12 @@ test('a restart of the server is announced until the connection is back', () => 
   assert.equal(reduce(state, welcome()).restarting, false);
 });
 
+test('who talks faster than he is interpreted is told, until it is taken away', () => {
+  const state = after({ type: 'join' }, welcome([OTHER]), message({ type: 'notice', code: 'behind', text: '' }));
+  assert.deepEqual([state.notice, state.restarting], ['behind', false]);
+  assert.equal(reduce(state, { type: 'notice', notice: null }).notice, null);
+});
+
 test('mute, hold to talk, back to an open microphone', () => {
   let state = after({ type: 'join' }, welcome([OTHER]), { type: 'mic', mic: { state: 'on' } }, { type: 'mute', muted: true });
   assert.equal(state.muted, true);
