@@ -39,8 +39,7 @@ const POSITIONS_PER_SECOND: usize = 50;
 /// Positions of silence after the clip. The full window (1,500) costs over a second more on two cores. With 128 positions 5 of 70
 /// development recordings went round in circles, with 160 2 of them, with 192 none.
 const MARGIN: usize = 192;
-/// The same for a partial decode: a loop there is replaced by the next one half a second later, and nothing of it is committed,
-/// because the one before did not have it.
+/// The same for a partial decode, of which there are many: a loop there is collapsed by the filter, and the next decode is another.
 const PARTIAL_MARGIN: usize = 96;
 /// More silence for the second try of a clip that went round in circles: half a second of computing at most, where the full window
 /// would be two.
@@ -303,11 +302,12 @@ impl Whisper {
         self.feed(&[vocabulary.start], &mut past)?;
         let no_speech = sampling::probability(self.logits()?, usize::try_from(vocabulary.no_speech).unwrap_or(usize::MAX));
         self.feed(&[language_token, vocabulary.transcribe], &mut past)?;
-        let mut heard = self.model.committed_tokens(language, plan.committed)?;
-        heard.insert(0, vocabulary.no_timestamps);
-        let last = heard.pop();
-        self.feed(&heard, &mut past)?;
-        self.feed(last.as_slice(), &mut past)?;
+        let mut heard = vec![vocabulary.no_timestamps];
+        heard.extend(self.model.committed_tokens(language, plan.committed)?);
+        // The last one alone: its logits choose the first word.
+        let (before, last) = heard.split_at(heard.len() - 1);
+        self.feed(before, &mut past)?;
+        self.feed(last, &mut past)?;
 
         let room = usize::try_from(self.model.context.n_text_ctx()).unwrap_or(0).saturating_sub(past + 1);
         let mut decoded = Decoded { language, choices: Vec::new(), no_speech, astray: false };

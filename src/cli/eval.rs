@@ -220,8 +220,7 @@ impl Eval {
         }
         let mut recordings = Vec::new();
         for item in items {
-            let path = item.audio.iter().find(|path| path.is_file()).or(item.audio.first()).context("a row has no file")?;
-            let samples = read(path)?;
+            let samples = sound(&item)?;
             recordings.push((item, samples));
         }
         let of = |(item, samples): (Item, Vec<f32>)| Clip::of(item, samples);
@@ -242,6 +241,12 @@ impl Eval {
             self.limit.is_none_or(|limit| *count <= limit)
         });
     }
+}
+
+/// A row's recording, 16 kHz mono.
+pub(super) fn sound(item: &Item) -> anyhow::Result<Vec<f32>> {
+    let path = item.audio.iter().find(|path| path.is_file()).or(item.audio.first()).context("a row has no file")?;
+    read(path)
 }
 
 /// How often memory is looked at while a clip is played.

@@ -10,8 +10,9 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::{
+    eval::sound,
     output::line,
-    transcribe::{Heard, hear, read},
+    transcribe::{Heard, hear},
 };
 use crate::{
     asr::{AsrJob, Hypothesis},
@@ -173,11 +174,6 @@ fn directions(lines: &[Line]) -> Vec<(String, Vec<&Line>)> {
         directions.entry(row.direction).or_default().push(row);
     }
     directions.into_iter().map(|((from, to), rows)| (format!("{from}→{to}"), rows)).collect()
-}
-
-fn sound(item: &Item) -> anyhow::Result<Vec<f32>> {
-    let path = item.audio.iter().find(|path| path.is_file()).or(item.audio.first()).context("a row has no file")?;
-    read(path)
 }
 
 /// Everything about a direction in one line.

@@ -24,7 +24,6 @@ use crate::{
         event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, UplinkPacket},
         stages::Stages,
     },
-    privacy::Redacted,
     protocol::frame::TICKS_PER_PACKET,
     router::{LaneHandle, LaneKey, PipelineFactory, RoomSerial, SpeakerHandle, SpeakerKey, backlog::LaneBacklog},
     time::{Clock, Millis, SampleRate},
@@ -238,8 +237,7 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
 
     fn last(&mut self, utterance: u64, speech_end: Option<Millis>) {
         if let Some(from) = self.speaking.remove(&utterance) {
-            let (utterance, text, doubtful) = (UtteranceId(utterance), Redacted::default(), Vec::new());
-            self.tell(LaneInput::Text { utterance, from, text, last: true, speech_end, doubtful });
+            self.tell(LaneInput::end(UtteranceId(utterance), from, speech_end));
         }
     }
 

@@ -63,10 +63,12 @@ fn words(language: Language, text: &str) -> Vec<Word> {
 
 /// Marks say how words go together, not what they are; signs of money and per cent are words.
 fn is_mark(c: char) -> bool {
-    !c.is_alphanumeric()
-        && !c.is_whitespace()
-        && !matches!(c, '%' | '％' | '$' | '€' | '£' | '￥' | '¥')
-        && !unicode_normalization::char::is_combining_mark(c)
+    !c.is_alphanumeric() && !c.is_whitespace() && !is_sign(c) && !unicode_normalization::char::is_combining_mark(c)
+}
+
+/// Signs that are said.
+pub(super) fn is_sign(c: char) -> bool {
+    matches!(c, '%' | '％' | '$' | '€' | '£' | '￥' | '¥')
 }
 
 fn is_no_word(c: char) -> bool {

@@ -194,6 +194,13 @@ pub enum LaneInput {
     Finish,
 }
 
+impl LaneInput {
+    /// No more text of `utterance` follows.
+    pub fn end(utterance: UtteranceId, from: Language, speech_end: Option<Millis>) -> Self {
+        Self::Text { utterance, from, text: Redacted::default(), last: true, speech_end, doubtful: Vec::new() }
+    }
+}
+
 /// What a lane says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LaneEvent {

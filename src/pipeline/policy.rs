@@ -19,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::window::{Asked, Known, PARTIAL_STEP, Window};
+use super::agreement::is_sign;
 use crate::{
     asr::Hypothesis,
     inference::JobError,
@@ -420,9 +421,7 @@ impl Policy {
                     let committed = words.commit(language, &text).into();
                     let (said, pending) = (words.committed.as_str().into(), Redacted::default());
                     let closed = true;
-                    let given =
-                        Words { utterance, language, committed, pending, window, said, closed, speech_end, heard, answer };
-                    self.give(given);
+                    self.give(Words { utterance, language, committed, pending, window, said, closed, speech_end, heard, answer });
                     // Nothing was said in it: the next window is the first with words.
                     let follows = words.follows || !words.committed.is_empty();
                     if let Some(later) = self.later(utterance) {
@@ -467,7 +466,7 @@ fn decode(request: u64, utterance: u64, at: u64, samples: Arc<[f32]>, said: &str
 /// hears with a full stop.
 fn ending(language: Language, committed: &str, text: &str, next: Next) -> String {
     let stop = |c: char| matches!(c, '.' | '。' | '…');
-    let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '%' | '％' | '$' | '€' | '£' | '￥' | '¥' | ')' | '）');
+    let is_mark = |c: char| !c.is_alphanumeric() && !is_sign(c) && !matches!(c, ')' | '）');
     let bare = text.trim_end_matches(stop);
     let last = bare.chars().next_back().or_else(|| committed.chars().next_back());
     match next {

@@ -2,7 +2,7 @@
 //! translation need not wait for the end of the sentence.
 //!
 //! A short greeting in front of a sentence is translated with it: alone it would cost a translation and say little. How long a clause
-//! must be to stand alone is the [`Patience`] of a pair of languages. Clauses that are there together are translated together.
+//! must be to stand alone is the [`Patience`] with its language. Clauses that are there together are translated together.
 
 use crate::{language::Language, tts::clauses};
 
@@ -132,7 +132,8 @@ fn connective(language: Language, text: &str, least: usize) -> Option<usize> {
     text.char_indices().map(|(at, _)| at).rfind(opens)
 }
 
-fn letters(text: &str) -> usize {
+/// Letters and digits: what the length of a text is counted in.
+pub(super) fn letters(text: &str) -> usize {
     text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 

@@ -393,14 +393,15 @@ impl<K: Copy> Speaker<K> {
     async fn on_ended(&mut self, utterance: u64, speech_end: u64, result: Result<(), JobError>) {
         self.pending = Redacted::default();
         let speech_end = self.when(speech_end);
-        let after = self.clock.now().since(speech_end);
-        metrics::histogram!("tongchuan_endpoint_seconds").record(after.as_secs_f64());
-        self.outlet
-            .send(match result {
-                Ok(()) => SpeakerEvent::UtteranceEnded { utterance, speech_end },
-                Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
-            })
-            .await;
+        let event = match result {
+            Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },
+            Ok(()) => {
+                let after = self.clock.now().since(speech_end);
+                metrics::histogram!("tongchuan_endpoint_seconds").record(after.as_secs_f64());
+                SpeakerEvent::UtteranceEnded { utterance, speech_end }
+            }
+        };
+        self.outlet.send(event).await;
     }
 
     /// The answer for an utterance without words.

@@ -7,9 +7,7 @@ use std::{collections::VecDeque, mem::discriminant};
 
 use crate::{
     ids::UtteranceId,
-    language::Language,
     pipeline::event::{LaneInput, SpeakerInput},
-    privacy::Redacted,
 };
 
 /// Pieces of text that may wait for one lane. At a piece per second of speech this is half a minute behind: what would be spoken
@@ -47,7 +45,7 @@ impl LaneBacklog {
                     self.refused = Some(utterance);
                     if self.begun == Some(utterance) {
                         // One place past the bound, at most: nothing begins again before the queue is shorter.
-                        self.queue.push_back(end_of(utterance, from));
+                        self.queue.push_back(LaneInput::end(utterance, from, None));
                         self.texts += 1;
                         self.begun = None;
                     }
@@ -91,10 +89,6 @@ impl LaneBacklog {
     }
 }
 
-fn end_of(utterance: UtteranceId, from: Language) -> LaneInput {
-    LaneInput::Text { utterance, from, text: Redacted::default(), last: true, speech_end: None, doubtful: Vec::new() }
-}
-
 /// Control that waits for one speaker's pipeline, in order; a newer message of a kind replaces the waiting one, so at most one of
 /// each of the four kinds waits. (A press and release of push-to-talk while it waits is a release.)
 #[derive(Debug, Default)]
@@ -126,7 +120,7 @@ impl SpeakerBacklog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::{Spoken, Voice};
+    use crate::language::{Language, Spoken, Voice};
 
     fn text(utterance: u64, last: bool) -> LaneInput {
         let text = if last { "" } else { "word" };

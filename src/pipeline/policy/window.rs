@@ -3,7 +3,7 @@
 //! Used by [`super::Policy`], which decides when it is closed.
 
 use super::{super::agreement::agreed, Answer};
-use crate::{inference::JobError, language::Language, vad::WINDOW};
+use crate::{inference::JobError, language::Language, pipeline::segments::letters, vad::WINDOW};
 
 /// The first decode of a window that grows (2.4 s): what is older than [`OLD`] is then worth a decode. And
 const FIRST_PARTIAL: usize = 75 * WINDOW;
@@ -127,10 +127,6 @@ impl Known {
         self.committed.push_str(new);
         format!("{lead}{new}")
     }
-}
-
-fn letters(text: &str) -> usize {
-    text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
 /// The beginning of `text` that was said in the first `part` of a sound of `whole` samples, if its letters share the sound out evenly.

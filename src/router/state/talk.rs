@@ -205,9 +205,7 @@ impl RoomState {
         let captioned = utterance.captioned;
         if let Some(from) = utterance.language {
             for lane in utterance.lanes.clone().into_iter().filter(|k| self.lanes.contains_key(k)) {
-                let (text, doubtful) = (Redacted::default(), Vec::new());
-                let input = LaneInput::Text { utterance: id, from, text, last: true, speech_end, doubtful };
-                self.outputs.push_back(Output::Lane(lane, input));
+                self.outputs.push_back(Output::Lane(lane, LaneInput::end(id, from, speech_end)));
             }
         }
         if let Some(language) = captioned {
