@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::*;
 
-const STATE: usize = 4;
+const STATE: usize = 32;
 const VOCAB: usize = 9;
 const MELS: usize = 80;
 
@@ -157,12 +157,18 @@ fn read_ggml(mut bytes: &[u8]) -> Ggml {
         let (rank, name_len, kind) = (u32_of(&mut bytes), u32_of(&mut bytes) as usize, u32_of(&mut bytes));
         let sizes: Vec<u32> = (0..rank).map(|_| u32_of(&mut bytes)).collect();
         let name = String::from_utf8(take(&mut bytes, name_len).to_vec()).unwrap();
-        let values = (0..sizes.iter().product())
-            .map(|_| match kind {
-                0 => f32::from_bits(u32_of(&mut bytes)),
-                _ => f16::from_le_bytes(take(&mut bytes, 2).try_into().unwrap()).to_f32(),
-            })
-            .collect();
+        let count: u32 = sizes.iter().product();
+        let half = |bytes: &mut &[u8]| f16::from_le_bytes(take(bytes, 2).try_into().unwrap()).to_f32();
+        let values = match kind {
+            0 => (0..count).map(|_| f32::from_bits(u32_of(&mut bytes))).collect(),
+            1 => (0..count).map(|_| half(&mut bytes)).collect(),
+            _ => (0..count / 32)
+                .flat_map(|_| {
+                    let scale = half(&mut bytes);
+                    take(&mut bytes, 32).iter().map(move |step| f32::from(step.cast_signed()) * scale)
+                })
+                .collect(),
+        };
         tensors.insert(name, (sizes, kind, values));
     }
     Ggml { hparams, filters, tokens, tensors }
@@ -171,7 +177,7 @@ fn read_ggml(mut bytes: &[u8]) -> Ggml {
 #[test]
 fn every_value_arrives_where_whisper_cpp_looks_for_it() {
     let ggml = read_ggml(&Folder::new().convert(&ct2_file(&tiny()), TOKENIZER).unwrap());
-    assert_eq!(ggml.hparams, [9, 6, 4, 2, 1, 5, 4, 2, 1, 80, 1]);
+    assert_eq!(ggml.hparams, [9, 6, 32, 2, 1, 5, 32, 2, 1, 80, 2007]);
     assert_eq!(ggml.filters.len(), 80 * 201);
     assert_eq!(ggml.tokens, [b"a".to_vec(), b" the".to_vec(), "一".into(), vec![], b"\n".to_vec()]);
     // 5 + 15 per encoder layer + 24 per decoder layer, and the two final norms, two position tables and the embedding.
@@ -182,27 +188,43 @@ fn every_value_arrives_where_whisper_cpp_looks_for_it() {
         let (got_sizes, got_kind, values) = &ggml.tensors[name];
         assert_eq!((got_sizes.as_slice(), *got_kind), (sizes, kind), "{name}");
         let expected: Vec<f32> = (0..values.len()).map(|i| value(source, first + i)).collect();
-        assert_eq!(values, &expected, "{name}");
+        // Half a step of the coarsest block (magnitudes are below 12), and a scale of 11 bits.
+        let error = if kind == 8 { 0.5 * 12.0 / 127.0 + 12.0 / 2048.0 } else { 0.0 };
+        assert_eq!(values.len(), expected.len(), "{name}");
+        assert!(values.iter().zip(&expected).all(|(value, expected)| (value - expected).abs() <= error), "{name}");
     };
     let own = "encoder/layer_0/self_attention/linear_0";
-    expect("encoder.blocks.0.attn.query.weight", &[4, 4], 1, &format!("{own}/weight"), 0);
-    expect("encoder.blocks.0.attn.key.weight", &[4, 4], 1, &format!("{own}/weight"), square);
-    expect("encoder.blocks.0.attn.value.weight", &[4, 4], 1, &format!("{own}/weight"), 2 * square);
-    expect("encoder.blocks.0.attn.query.bias", &[4], 0, &format!("{own}/bias"), 0);
-    expect("encoder.blocks.0.attn.value.bias", &[4], 0, &format!("{own}/bias"), 2 * STATE);
+    expect("encoder.blocks.0.attn.query.weight", &[32, 32], 8, &format!("{own}/weight"), 0);
+    expect("encoder.blocks.0.attn.key.weight", &[32, 32], 8, &format!("{own}/weight"), square);
+    expect("encoder.blocks.0.attn.value.weight", &[32, 32], 8, &format!("{own}/weight"), 2 * square);
+    expect("encoder.blocks.0.attn.query.bias", &[32], 0, &format!("{own}/bias"), 0);
+    expect("encoder.blocks.0.attn.value.bias", &[32], 0, &format!("{own}/bias"), 2 * STATE);
     assert!(!ggml.tensors.contains_key("encoder.blocks.0.attn.key.bias"));
     let cross = "decoder/layer_0/attention/linear_1";
-    expect("decoder.blocks.0.cross_attn.query.weight", &[4, 4], 1, "decoder/layer_0/attention/linear_0/weight", 0);
-    expect("decoder.blocks.0.cross_attn.key.weight", &[4, 4], 1, &format!("{cross}/weight"), 0);
-    expect("decoder.blocks.0.cross_attn.value.weight", &[4, 4], 1, &format!("{cross}/weight"), square);
-    expect("decoder.blocks.0.cross_attn.value.bias", &[4], 0, &format!("{cross}/bias"), STATE);
-    expect("decoder.blocks.0.cross_attn.out.bias", &[4], 0, "decoder/layer_0/attention/linear_2/bias", 0);
-    expect("decoder.blocks.0.mlp.2.weight", &[16, 4], 1, "decoder/layer_0/ffn/linear_1/weight", 0);
-    expect("decoder.token_embedding.weight", &[4, 9], 1, "decoder/embeddings/weight", 0);
-    expect("decoder.positional_embedding", &[4, 5], 0, "decoder/position_encodings/encodings", 0);
-    expect("encoder.conv1.weight", &[3, 80, 4], 1, "encoder/conv1/weight", 0);
-    expect("encoder.conv2.bias", &[1, 4], 0, "encoder/conv2/bias", 0);
-    expect("encoder.ln_post.weight", &[4], 0, "encoder/layer_norm/gamma", 0);
+    expect("decoder.blocks.0.cross_attn.query.weight", &[32, 32], 8, "decoder/layer_0/attention/linear_0/weight", 0);
+    expect("decoder.blocks.0.cross_attn.key.weight", &[32, 32], 8, &format!("{cross}/weight"), 0);
+    expect("decoder.blocks.0.cross_attn.value.weight", &[32, 32], 8, &format!("{cross}/weight"), square);
+    expect("decoder.blocks.0.cross_attn.value.bias", &[32], 0, &format!("{cross}/bias"), STATE);
+    expect("decoder.blocks.0.cross_attn.out.bias", &[32], 0, "decoder/layer_0/attention/linear_2/bias", 0);
+    expect("decoder.blocks.0.mlp.2.weight", &[128, 32], 8, "decoder/layer_0/ffn/linear_1/weight", 0);
+    expect("decoder.token_embedding.weight", &[32, 9], 8, "decoder/embeddings/weight", 0);
+    expect("decoder.positional_embedding", &[32, 5], 0, "decoder/position_encodings/encodings", 0);
+    expect("encoder.conv1.weight", &[3, 80, 32], 1, "encoder/conv1/weight", 0);
+    expect("encoder.conv2.bias", &[1, 32], 0, "encoder/conv2/bias", 0);
+    expect("encoder.ln_post.weight", &[32], 0, "encoder/layer_norm/gamma", 0);
+}
+
+#[test]
+fn a_block_is_its_largest_magnitude_and_steps_of_it() {
+    let mut values = [0.0; BLOCK];
+    values[..4].copy_from_slice(&[127.0, -127.0, 2.5, -0.4]);
+    let block = q8_0(&values);
+    assert_eq!(block[..2], f16::ONE.to_le_bytes());
+    assert_eq!(block[2..6], [127, 0x81, 3, 0]);
+    assert_eq!(q8_0(&[0.0; BLOCK]), [0; 2 + BLOCK]);
+    // What no whole model has must not bring the converter down.
+    q8_0(&[f32::NAN; BLOCK]);
+    q8_0(&[f32::INFINITY; BLOCK]);
 }
 
 #[test]
