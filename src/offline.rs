@@ -147,6 +147,7 @@ pub async fn translate(
         conversation.note(guard.amounts());
         let job = if parts.amounts { amounts::job(from, to, &guard) } else { MtJob::new(from, to, segment.as_str()) };
         let text = if parts.wording { terms::worded(job.text.expose(), from, to, conversation).into() } else { job.text };
+        let asked = text.clone();
         let job = MtJob { history: std::mem::take(&mut history), text, ..job };
         let done = mt.submit(job.clone(), Priority::Mt, NO_HURRY)?.output().await?;
         took += done.ran;
@@ -163,7 +164,7 @@ pub async fn translate(
         }
         target.push_str(text.expose());
         if parts.history {
-            history = vec![(guard.asked().into(), text)];
+            history = vec![(asked, text)];
         }
     }
     Ok(Timed { output: Checked { text: target.into(), verified }, took })

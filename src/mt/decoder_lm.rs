@@ -1,14 +1,16 @@
 //! A translator over a decoder-only language model in ONNX: greedy, one sentence at a time, with a kept KV cache for the prompt's
 //! fixed beginning.
 //!
-//! Owns the loop over tokens, its limits and the retries; [`decoder`] runs the graph, [`super::prompt`] says what to ask and what to
-//! accept. Called by the translation worker, which owns it on one thread.
+//! Owns the loop over tokens, its limits and the retries; [`decoder`] runs the graph, [`memory`] keeps what was read, [`super::prompt`] says
+//! what to ask and what to accept. Called by the translation worker, which owns it on one thread.
 
 mod decoder;
+mod memory;
 
 use std::{path::Path, sync::Arc};
 
 use decoder::{Decoder, DecoderError, KvCache};
+use memory::{Memory, Read};
 
 use super::{
     MtJob, Translation, Translator, numerals,
@@ -32,8 +34,8 @@ const STAGE: &str = "mt";
 /// Graph and vocabulary in the model's directory; the weights' name is in the graph.
 const MODEL_FILE: &str = "model.onnx";
 const TOKENIZER_FILE: &str = "tokenizer.json";
-/// Prompt tokens computed at once: cancellation and more urgent work are looked at in between (about 0.5 s on 2 cores).
-const PROMPT_CHUNK: usize = 64;
+/// Prompt tokens computed at once: cancellation and more urgent work are looked at in between (about 0.3 s on 2 cores).
+const PROMPT_CHUNK: usize = 32;
 /// No interpretation of one sentence needs more; at 25 tokens/s it would be 15 s late.
 const MAX_TOKENS: usize = 384;
 
@@ -45,7 +47,7 @@ pub struct DecoderLmOptions {
     /// Where to compute.
     pub provider: Provider,
     /// Prompt beginnings whose KV cache is kept, the least recently used goes first: one per pair of languages and
-    /// [`Strictness`]; about 15 MB each with the 1.5B. 0 computes the beginning again for every sentence.
+    /// [`Strictness`]; about 25 MB each with the 1.5B. 0 keeps nothing and computes everything again for every sentence.
     pub kept_prefixes: usize,
 }
 
@@ -80,9 +82,7 @@ pub struct DecoderLm {
     decoder: Decoder,
     tokenizer: Tokenizer,
     control: Control,
-    /// Most recently used last.
-    prefixes: Vec<(PrefixKey, Arc<KvCache>)>,
-    kept_prefixes: usize,
+    memory: Memory,
     /// Per target language that was asked for: which tokens an answer may have.
     writable: Vec<(Language, Arc<[bool]>)>,
     /// Tokens that may stand in a numeral, with their text; none before the first job.
@@ -99,7 +99,7 @@ struct Control {
 
 impl std::fmt::Debug for DecoderLm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DecoderLm({:?}, {} prefixes kept)", self.tokenizer, self.prefixes.len())
+        write!(f, "DecoderLm({:?}, {} prefixes kept)", self.tokenizer, self.memory.prefixes())
     }
 }
 
@@ -118,8 +118,8 @@ impl DecoderLm {
             end: tokenizer.control("<|im_end|>")?,
             end_of_text: tokenizer.control("<|endoftext|>")?,
         };
-        let (prefixes, writable, kept_prefixes) = (Vec::new(), Vec::new(), options.kept_prefixes);
-        Ok(Self { decoder, tokenizer, control, prefixes, kept_prefixes, writable, numeric: Arc::default() })
+        let (memory, writable) = (Memory::new(options.kept_prefixes), Vec::new());
+        Ok(Self { decoder, tokenizer, control, memory, writable, numeric: Arc::default() })
     }
 
     /// Computes the prompt beginnings of `pairs` (from, to) and runs one step of each, so that the first sentence is as fast as
@@ -136,7 +136,19 @@ impl DecoderLm {
         let prefix = self.prefix(PrefixKey { from, to, strictness: Strictness::Normal }, context)?;
         let writable = self.writable(to);
         self.numeric();
-        self.decoder.step(&[self.control.start], &prefix, Some(&writable)).map_err(failed)?;
+        self.decoder.step(&[self.control.start], &prefix.cache, Some(&writable)).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Reads the words of `job`, more of which will come.
+    fn read_ahead(&mut self, job: &MtJob, context: &JobContext) -> Result<(), JobError> {
+        let prompt = Prompt::new(job, Strictness::Normal);
+        let prefix = self.prefix(PrefixKey { from: job.from, to: job.to, strictness: Strictness::Normal }, context)?;
+        let tokens = [prefix.tokens.clone(), self.encode(&prompt.turn)?].concat();
+        if tokens.len() < self.decoder.positions() {
+            let (_, cache) = self.read(&tokens, &prefix, None, context)?;
+            self.memory.keep(Read { tokens, cache });
+        }
         Ok(())
     }
 
@@ -144,11 +156,11 @@ impl DecoderLm {
     fn answer(&mut self, job: &MtJob, strictness: Strictness, context: &JobContext) -> Result<(Answer, usize), JobError> {
         let prompt = Prompt::new(job, strictness);
         let prefix = self.prefix(PrefixKey { from: job.from, to: job.to, strictness }, context)?;
-        let turn = self.encode(&prompt.turn)?;
+        let mut read = [prefix.tokens.clone(), self.encode(&prompt.turn)?, self.encode(&prompt.answer)?].concat();
         let writable = self.writable(job.to);
         let source_tokens = self.tokenizer.encode(job.text.expose()).map_err(failed)?.len();
         let limit = answer_limit(source_tokens, job.to);
-        if prefix.length() + turn.len() + limit > self.decoder.positions() {
+        if read.len() + limit > self.decoder.positions() {
             return Err(JobError::failed(STAGE, "the text is too long for the model: cut it into sentences"));
         }
         let numeric = if job.numerals.is_some() { self.numeric() } else { Arc::default() };
@@ -157,8 +169,7 @@ impl DecoderLm {
             None => Arc::clone(&writable),
         };
         let mut text = job.begun.expose().to_owned();
-        let (mut token, mut cache) = self.read(&turn, &prefix, Some(&may_follow(text.trim_end())), context)?;
-        drop(prefix);
+        let (mut token, mut cache) = self.read(&read, &prefix, Some(&may_follow(text.trim_end())), context)?;
         let mut tokens = Vec::new();
         while token != self.control.end && token != self.control.end_of_text {
             if tokens.len() == limit {
@@ -176,48 +187,51 @@ impl DecoderLm {
             }
             context.checkpoint()?;
             (token, cache) = self.decoder.step(&[token], &cache, Some(&may_follow(&text))).map_err(failed)?;
+            read.push(*tokens.last().unwrap_or(&token));
         }
+        self.memory.keep(Read { tokens: read, cache });
         Ok((Answer::Text(Redacted::new(text)), tokens.len()))
     }
 
-    /// Runs `tokens` after `past`, in chunks; gives the next token and the cache with them in it.
+    /// Reads what of `tokens`, which begin with `prefix`, is not known, in chunks; gives the next token and the cache with them in it. What
+    /// was read before it was cancelled is kept.
     fn read(
         &mut self,
         tokens: &[u32],
-        past: &KvCache,
+        prefix: &Arc<Read>,
         writable: Option<&[bool]>,
         context: &JobContext,
     ) -> Result<(u32, KvCache), JobError> {
+        let start = self.memory.start(tokens, prefix).map_err(failed)?;
+        let known = start.cache().length();
         let mut reached: Option<(u32, KvCache)> = None;
-        for chunk in tokens.chunks(PROMPT_CHUNK) {
-            context.checkpoint()?;
-            let past = reached.as_ref().map_or(past, |(_, cache)| cache);
+        for chunk in tokens[known..].chunks(PROMPT_CHUNK) {
+            if let Err(stopped) = context.checkpoint() {
+                if let Some((_, cache)) = reached {
+                    self.memory.keep(Read { tokens: tokens[..cache.length()].to_vec(), cache });
+                }
+                return Err(stopped);
+            }
+            let past = reached.as_ref().map_or(start.cache(), |(_, cache)| cache);
             reached = Some(self.decoder.step(chunk, past, writable).map_err(failed)?);
         }
         reached.ok_or_else(|| JobError::failed(STAGE, "an empty prompt"))
     }
 
-    /// The KV cache of a prompt's beginning, kept or computed. Nothing writes to it: every step gives a new cache.
-    fn prefix(&mut self, key: PrefixKey, context: &JobContext) -> Result<Arc<KvCache>, JobError> {
-        let kept = self.prefixes.iter().position(|(kept, _)| *kept == key).map(|at| self.prefixes.remove(at).1);
-        let cache = match kept {
-            Some(cache) => cache,
-            None => {
-                let tokens = self.encode(&prompt::prefix(key))?;
-                if tokens.len() >= self.decoder.positions() {
-                    return Err(JobError::failed(STAGE, "the model's context is too short for the prompt"));
-                }
-                let empty = self.decoder.empty_cache().map_err(failed)?;
-                Arc::new(self.read(&tokens, &empty, None, context)?.1)
-            }
-        };
-        if self.kept_prefixes > 0 {
-            if self.prefixes.len() >= self.kept_prefixes {
-                self.prefixes.remove(0);
-            }
-            self.prefixes.push((key, Arc::clone(&cache)));
+    /// A prompt's beginning, kept or read. Nothing writes to its cache: every step gives a new one.
+    fn prefix(&mut self, key: PrefixKey, context: &JobContext) -> Result<Arc<Read>, JobError> {
+        if let Some(kept) = self.memory.prefix(key) {
+            return Ok(kept);
         }
-        Ok(cache)
+        let tokens = self.encode(&prompt::prefix(key))?;
+        if tokens.len() >= self.decoder.positions() {
+            return Err(JobError::failed(STAGE, "the model's context is too short for the prompt"));
+        }
+        let empty = Arc::new(Read { tokens: Vec::new(), cache: self.decoder.empty_cache().map_err(failed)? });
+        let cache = self.read(&tokens, &empty, None, context)?.1;
+        let read = Arc::new(Read { tokens, cache });
+        self.memory.keep_prefix(key, &read);
+        Ok(read)
     }
 
     /// Which tokens an answer in `to` may have: those without letters of other scripts.
@@ -273,6 +287,10 @@ impl Translator for DecoderLm {
         let source = job.text.expose().trim();
         if source.is_empty() {
             self.prepare(job.from, job.to, context)?;
+            return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 });
+        }
+        if job.ahead {
+            self.read_ahead(job, context)?;
             return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 });
         }
         if !judge::needs_translation(source) || job.from == job.to {

@@ -37,6 +37,8 @@ pub struct MtJob {
     pub begun: Redacted,
     /// Words of `text` and what a translation should call them; each pair costs time (its tokens are read with the sentence).
     pub wording: Vec<(Redacted, Redacted)>,
+    /// More of `text` will come: only read it, so that the whole of it is translated sooner. Gives a blank translation.
+    pub ahead: bool,
 }
 
 impl MtJob {
@@ -51,6 +53,7 @@ impl MtJob {
             numerals: None,
             begun: Redacted::default(),
             wording: Vec::new(),
+            ahead: false,
         }
     }
 

@@ -6,7 +6,6 @@
 //! memory. How fast to speak is decided by [`super::pace`]. Used by the room's actor through [`super::Pipelines`].
 
 use std::{
-    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -30,9 +29,12 @@ use super::{
 use crate::{
     audio::opus::Encoder,
     ids::{StreamId, UtteranceId},
-    inference::{JobError, Priority, worker::Done},
+    inference::{
+        JobError, Priority,
+        worker::{Done, Pending},
+    },
     language::{Language, Voice},
-    mt::MtJob,
+    mt::{MtJob, Translation},
     privacy::Redacted,
     time::{Clock, Millis, SampleRate},
     trade::guard::{Guard, Release},
@@ -47,8 +49,10 @@ pub const CLAUSE_PAUSE: Duration = Duration::from_millis(90);
 /// Silence after a sentence.
 const SENTENCE_PAUSE: Duration = Duration::from_millis(220);
 
-/// Sentences of the same utterance that the next one is translated with. One is enough for pronouns and costs few prompt tokens.
-const HISTORY: usize = 1;
+/// Segments of the same utterance that the next one is translated with, at most. The translator remembers those that it has just read.
+const HISTORY: usize = 3;
+/// And so many are left when there are more: without the first of them the translator reads all the others again.
+const HISTORY_LEFT: usize = 1;
 
 /// How to open a lane.
 #[derive(Debug)]
@@ -90,6 +94,7 @@ pub fn open<K>(
         pace: Pace::default(),
         next_stream: 0,
         current: None,
+        ahead: None,
         waiting: None,
     };
     tokio::spawn(async move {
@@ -123,6 +128,8 @@ struct Lane<K> {
     pace: Pace,
     next_stream: u16,
     current: Option<Current>,
+    /// The translator reads the beginning of the next segment, until this is dropped.
+    ahead: Option<Pending<Translation>>,
     /// What came while it was looked whether more of the utterance is there.
     waiting: Option<LaneInput>,
 }
@@ -138,7 +145,7 @@ struct Current {
     source: Stretch,
     /// The translation of what was before that segment.
     target: Stretch,
-    history: VecDeque<(Redacted, Redacted)>,
+    history: Vec<(Redacted, Redacted)>,
     speech_end: Option<Millis>,
     /// What stands between the last segment's translation and the next one's.
     lead: &'static str,
@@ -201,7 +208,7 @@ impl<K: Copy> Lane<K> {
                 doubts: Doubts::default(),
                 source: Stretch::default(),
                 target: Stretch::default(),
-                history: VecDeque::new(),
+                history: Vec::new(),
                 speech_end: None,
                 lead: "",
                 speaking: None,
@@ -227,7 +234,7 @@ impl<K: Copy> Lane<K> {
             let (segment, is_last) = match next {
                 Some(segment) => (Some(segment), false),
                 None if last => (current.segments.finish(), true),
-                None => return,
+                None => return self.read_ahead(),
             };
             current.source = current.source.followed_by(segment.as_deref().unwrap_or_default());
             let source = current.source;
@@ -251,21 +258,37 @@ impl<K: Copy> Lane<K> {
         }
     }
 
+    /// Lets the translator read the words that are there of a segment, while the rest is being said: a quarter of its time goes into reading.
+    fn read_ahead(&mut self) {
+        let Some(current) = self.current.as_ref().filter(|_| self.stages.options.mode == Mode::Simultaneous) else { return };
+        let (from, open) = (current.from, current.segments.open());
+        if open.is_empty() {
+            return;
+        }
+        let guard = Guard::new(open, from, self.language, &self.conversation.context());
+        let job = amounts::job(from, self.language, &guard);
+        let text = terms::worded(job.text.expose(), from, self.language, &self.conversation).into();
+        let job = MtJob { text, history: current.history.clone(), numerals: None, ahead: true, ..job };
+        // A full queue means that the machine has better things to do.
+        self.ahead = self.stages.mt.submit(job, Priority::PartialAsr, self.stages.options.deadlines.mt()).ok();
+    }
+
     /// Translates and speaks one segment. Its first clauses are spoken as soon as the translation has got past them and their amounts
     /// are known to be right.
     async fn interpret(&mut self, segment: Redacted, last: bool) -> Result<(), JobError> {
+        self.ahead = None;
         let Some(current) = &mut self.current else { return Ok(()) };
         let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
         self.conversation.note(guard.amounts());
         let (running_tx, mut running_rx) = watch::channel(Redacted::default());
         let job = amounts::job(current.from, self.language, &guard);
         let job = MtJob {
-            history: current.history.iter().cloned().collect(),
+            history: current.history.clone(),
             running: Some(running_tx),
             text: terms::worded(job.text.expose(), current.from, self.language, &self.conversation).into(),
             ..job
         };
-        let began = tokio::time::Instant::now();
+        let (began, asked) = (tokio::time::Instant::now(), job.text.clone());
         let again = MtJob { running: None, ..job.clone() };
         let (mt, deadline) = (self.stages.mt.clone(), self.stages.options.deadlines.mt());
         let pending = mt.submit(job, Priority::Mt, deadline)?.output();
@@ -304,9 +327,9 @@ impl<K: Copy> Lane<K> {
         self.report(&guard, &segment, &settled).await;
         if let Some(current) = &mut self.current {
             current.lead = if self.language.is_unspaced() { "" } else { " " };
-            current.history.push_back((guard.asked().into(), settled.text));
+            current.history.push((asked, settled.text));
             if current.history.len() > HISTORY {
-                current.history.pop_front();
+                current.history.drain(..current.history.len() - HISTORY_LEFT);
             }
         }
         let clauses = if used == 0 { clauses::split(self.language, &rest) } else { clauses::split_rest(self.language, &rest) };

@@ -50,6 +50,11 @@ impl Segments {
         self.buffer.push_str(text);
     }
 
+    /// What is there of the segment that is not complete.
+    pub fn open(&self) -> &str {
+        self.buffer.trim()
+    }
+
     /// The next segment, if one is complete. `behind` says that the listener has more to hear already than he should: then sentences go
     /// together, which is quicker to compute and to say.
     pub fn next(&mut self, language: Language, patience: Patience, behind: bool) -> Option<String> {

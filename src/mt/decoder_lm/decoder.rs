@@ -40,6 +40,21 @@ impl KvCache {
     pub(super) fn length(&self) -> usize {
         self.length
     }
+
+    /// A copy of its first `length` tokens.
+    pub(super) fn first(&self, length: usize) -> Result<Self, DecoderError> {
+        let cut = |value: &DynValue| {
+            let (shape, all) = value.try_extract_tensor::<f32>()?;
+            let size = |at: usize| shape.get(at).and_then(|d| usize::try_from(*d).ok()).ok_or(DecoderError::Output("cache"));
+            let (heads, past, head) = (size(1)?, size(2)?, size(3)?);
+            let length = length.min(past);
+            let mut kept = Vec::with_capacity(heads * length * head);
+            all.chunks_exact((past * head).max(1)).for_each(|one| kept.extend_from_slice(&one[..length * head]));
+            Ok(Tensor::from_array(([1, heads, length, head], kept))?.into_dyn())
+        };
+        let values = self.values.iter().map(cut).collect::<Result<_, DecoderError>>()?;
+        Ok(Self { values, length: length.min(self.length) })
+    }
 }
 
 /// The session, and what its graph looks like.

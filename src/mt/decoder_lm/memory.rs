@@ -1,0 +1,109 @@
+//! What the decoder has read and still knows, so that a prompt that begins the same is not read again.
+//!
+//! Two kinds: the fixed beginnings of prompts, one per [`PrefixKey`], and the last few whole dialogues, prompt and answer. The next segment
+//! of an utterance goes on where the one before it ended; and what was read ahead of a sentence is there when the sentence is. Pure
+//! bookkeeping: knows tokens, computes nothing. Owned by [`super::DecoderLm`].
+
+use std::sync::Arc;
+
+use super::{
+    super::prompt::PrefixKey,
+    decoder::{DecoderError, KvCache},
+};
+
+/// Dialogues that are kept, the least recently used goes first: two people and their two directions, twice. About 25 MB each with the 1.5B.
+const DIALOGUES: usize = 4;
+
+/// Tokens that were read, and what the decoder made of them.
+pub(super) struct Read {
+    /// As many as the cache has.
+    pub(super) tokens: Vec<u32>,
+    pub(super) cache: KvCache,
+}
+
+/// See the module's page.
+pub(super) struct Memory {
+    /// Most recently used last.
+    prefixes: Vec<(PrefixKey, Arc<Read>)>,
+    /// Most recently used last.
+    dialogues: Vec<Arc<Read>>,
+    kept_prefixes: usize,
+}
+
+/// Where reading a prompt begins.
+pub(super) enum Start {
+    /// Behind all that was read there.
+    Kept(Arc<Read>),
+    /// Behind a part of it.
+    Part(KvCache),
+}
+
+impl Start {
+    pub(super) fn cache(&self) -> &KvCache {
+        match self {
+            Start::Kept(read) => &read.cache,
+            Start::Part(cache) => cache,
+        }
+    }
+}
+
+impl Memory {
+    /// Keeps at most so many prefixes; with 0 nothing at all.
+    pub(super) fn new(kept_prefixes: usize) -> Self {
+        Self { prefixes: Vec::new(), dialogues: Vec::new(), kept_prefixes }
+    }
+
+    /// Beginnings of prompts in it.
+    pub(super) fn prefixes(&self) -> usize {
+        self.prefixes.len()
+    }
+
+    /// The beginning for `key`, if it is kept.
+    pub(super) fn prefix(&mut self, key: PrefixKey) -> Option<Arc<Read>> {
+        let at = self.prefixes.iter().position(|(kept, _)| *kept == key)?;
+        let used = self.prefixes.remove(at);
+        let read = Arc::clone(&used.1);
+        self.prefixes.push(used);
+        Some(read)
+    }
+
+    /// Keeps the beginning for `key`.
+    pub(super) fn keep_prefix(&mut self, key: PrefixKey, read: &Arc<Read>) {
+        if self.kept_prefixes > 0 {
+            if self.prefixes.len() >= self.kept_prefixes {
+                self.prefixes.remove(0);
+            }
+            self.prefixes.push((key, Arc::clone(read)));
+        }
+    }
+
+    /// Keeps a dialogue, in the place of those that it goes on.
+    pub(super) fn keep(&mut self, read: Read) {
+        if self.kept_prefixes == 0 {
+            return;
+        }
+        self.dialogues.retain(|kept| !read.tokens.starts_with(&kept.tokens));
+        if self.dialogues.len() >= DIALOGUES {
+            self.dialogues.remove(0);
+        }
+        self.dialogues.push(Arc::new(read));
+    }
+
+    /// What is known of `tokens`, which begin with `prefix`: never all of them, because reading the last one gives the answer's first.
+    pub(super) fn start(&mut self, tokens: &[u32], prefix: &Arc<Read>) -> Result<Start, DecoderError> {
+        let most = tokens.len().saturating_sub(1);
+        let known = |read: &Read| read.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count().min(most);
+        let best = (0..self.dialogues.len()).max_by_key(|at| known(&self.dialogues[*at]));
+        let best = best.filter(|at| known(&self.dialogues[*at]) > known(prefix));
+        let read = match best {
+            None => Arc::clone(prefix),
+            Some(at) => {
+                let used = self.dialogues.remove(at);
+                self.dialogues.push(Arc::clone(&used));
+                used
+            }
+        };
+        let known = known(&read);
+        Ok(if known == read.cache.length() { Start::Kept(read) } else { Start::Part(read.cache.first(known)?) })
+    }
+}
