@@ -62,9 +62,9 @@ const PROMPT_CHARS: usize = 60;
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// While they are spoken.
+    #[default]
     Simultaneous,
     /// When the utterance is over: less work for the machine.
-    #[default]
     Sentence,
 }
 
