@@ -15,6 +15,7 @@ use crate::{
     language::Language,
     mt::{MtJob, Translation},
     pipeline::stages::{PipelineOptions, Stages},
+    privacy::Redacted,
     time::SampleRate,
     tts::{Speech, TtsJob},
     vad::{VadJob, VadOutput, WINDOW},
@@ -98,9 +99,9 @@ pub fn stages(options: FakeOptions) -> Stages {
     });
     let mut next = script("mt", options.mt);
     let mt = spawn_task(worker("mt"), move |job: MtJob, context| {
-        let wait = (!job.text.is_blank()).then(|| next(context));
+        let wait = (!job.text.is_blank() && !job.ahead).then(|| next(context));
         async move {
-            let Some(wait) = wait else { return Ok(Translation { text: job.text, tokens: 0, tries: 0 }) };
+            let Some(wait) = wait else { return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 }) };
             wait.await?;
             Ok(Translation { text: format!("[{}] {}", job.to, job.text.expose()).into(), tokens: 1, tries: 1 })
         }

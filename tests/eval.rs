@@ -14,6 +14,7 @@ use tongchuan::{
     },
     fake::{self, FakeOptions},
     language::{Language, Spoken, Voice},
+    pipeline::{policy::Mode, stages::PipelineOptions},
     router::RoomSerial,
     time::SampleRate,
     trade::Context,
@@ -71,7 +72,8 @@ async fn what_is_said_to_be_heard_is_heard_then() {
 #[tokio::test(start_paused = true)]
 async fn phrases_stand_for_what_was_spoken_and_nothing_is_lost() {
     let samples = sound(&[2_000, 1_200, 3_000]);
-    let trace = trace(&samples, FakeOptions::default()).await;
+    let pipeline = PipelineOptions { mode: Mode::Sentence, ..PipelineOptions::default() };
+    let trace = trace(&samples, FakeOptions { pipeline, ..FakeOptions::default() }).await;
     let [first, second] = of(&trace, Kind::Source)[..] else { panic!("{:?}", trace.events) };
     for (event, from, to) in [(first, 0, 2_000), (second, 3_200, 6_200)] {
         let (begins, ends, heard) = (event.from_ms.unwrap(), event.to_ms.unwrap(), event.heard_ms.unwrap());
