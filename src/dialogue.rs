@@ -90,7 +90,7 @@ pub struct Turn {
     pub lag: Option<Duration>,
     /// When the first sample of the interpretation arrived.
     pub first_audio: Option<Instant>,
-    /// Stage times of the first caption and the first speech.
+    /// Stage times: of the words those of their last piece, of translation and speech those of the first.
     pub times: StageTimes,
     /// Errors that either side was told.
     pub errors: Vec<String>,
@@ -179,11 +179,19 @@ impl Ears {
     fn on_speaker_side(&mut self, received: Received) -> anyhow::Result<()> {
         match received.event {
             Event::Message(ServerMessage::Caption(caption)) if caption.kind == CaptionKind::Source => {
-                if self.turn.source.is_empty() {
-                    if let Some(times) = caption.times {
+                match caption.times {
+                    Some(times) if self.turn.source.is_empty() => {
                         self.turn.times = StageTimes { mt: self.turn.times.mt, tts: self.turn.times.tts, ..times };
                     }
-                } else if !caption.lang.is_unspaced() {
+                    // Words are known when the last of them are.
+                    Some(times) if !caption.committed.is_blank() => {
+                        (self.turn.times.asr, self.turn.times.endpoint) = (times.asr, times.endpoint);
+                    }
+                    _ => {}
+                }
+                // What is appended to an utterance has its own spaces.
+                let another = !self.turn.source.is_empty() && !self.open.contains_key(&caption.utterance);
+                if another && !caption.committed.is_blank() && !caption.lang.is_unspaced() {
                     self.turn.source.push(' ');
                 }
                 self.turn.source.push_str(caption.committed.expose());
