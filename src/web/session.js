@@ -74,6 +74,8 @@ export class Session extends EventTarget {
     capture.addEventListener('state', (event) => {
       const mic = /** @type {CustomEvent} */ (event).detail;
       this.dispatch({ type: 'mic', mic });
+      // Most browsers let a page that hears play sound without another tap: what was blocked before gets another try.
+      if (mic.state === 'on' && (this.state.audio === 'blocked' || this.state.audio === 'interrupted')) this.unlock();
       this.#noteReady();
     });
     capture.addEventListener('level', (event) => {
