@@ -99,7 +99,7 @@ pub fn stages(options: FakeOptions) -> Stages {
     });
     let mut next = script("mt", options.mt);
     let mt = spawn_task(worker("mt"), move |job: MtJob, context| {
-        let wait = (!job.text.is_blank() && !job.ahead).then(|| next(context));
+        let wait = job.wants_answer().then(|| next(context));
         async move {
             let Some(wait) = wait else { return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 }) };
             wait.await?;

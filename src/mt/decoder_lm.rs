@@ -142,21 +142,27 @@ impl DecoderLm {
 
     /// Reads the words of `job`, more of which will come.
     fn read_ahead(&mut self, job: &MtJob, context: &JobContext) -> Result<(), JobError> {
-        let prompt = Prompt::new(job, Strictness::Normal);
-        let prefix = self.prefix(PrefixKey { from: job.from, to: job.to, strictness: Strictness::Normal }, context)?;
-        let tokens = [prefix.tokens.clone(), self.encode(&prompt.turn)?].concat();
+        let Asked { prefix, tokens, .. } = self.ask(job, Strictness::Normal, context)?;
         if tokens.len() < self.decoder.positions() {
             let (_, cache) = self.read(&tokens, &prefix, None, context)?;
-            self.memory.keep(Read { tokens, cache });
+            self.memory.keep(Read::new(&tokens, cache));
         }
         Ok(())
     }
 
-    /// One try: the answer as text, and how many tokens it took.
-    fn answer(&mut self, job: &MtJob, strictness: Strictness, context: &JobContext) -> Result<(Answer, usize), JobError> {
+    /// The prompt for `job` in tokens.
+    fn ask(&mut self, job: &MtJob, strictness: Strictness, context: &JobContext) -> Result<Asked, JobError> {
         let prompt = Prompt::new(job, strictness);
         let prefix = self.prefix(PrefixKey { from: job.from, to: job.to, strictness }, context)?;
-        let mut read = [prefix.tokens.clone(), self.encode(&prompt.turn)?, self.encode(&prompt.answer)?].concat();
+        let tokens = [prefix.tokens.clone(), self.encode(&prompt.turn)?].concat();
+        Ok(Asked { prefix, tokens, answer: self.encode(&prompt.answer)? })
+    }
+
+    /// One try: the answer as text, and how many tokens it took.
+    fn answer(&mut self, job: &MtJob, strictness: Strictness, context: &JobContext) -> Result<(Answer, usize), JobError> {
+        let Asked { prefix, tokens: mut read, answer } = self.ask(job, strictness, context)?;
+        read.extend(answer);
+        let asked = read.len();
         let writable = self.writable(job.to);
         let source_tokens = self.tokenizer.encode(job.text.expose()).map_err(failed)?.len();
         let limit = answer_limit(source_tokens, job.to);
@@ -170,14 +176,13 @@ impl DecoderLm {
         };
         let mut text = job.begun.expose().to_owned();
         let (mut token, mut cache) = self.read(&read, &prefix, Some(&may_follow(text.trim_end())), context)?;
-        let mut tokens = Vec::new();
         while token != self.control.end && token != self.control.end_of_text {
-            if tokens.len() == limit {
-                return Ok((Answer::Endless, tokens.len()));
+            if read.len() - asked == limit {
+                return Ok((Answer::Endless, limit));
             }
-            tokens.push(token);
-            text = joined(job.begun.expose(), &self.tokenizer.decode(&tokens).map_err(failed)?);
-            if token == self.control.start || repeats(&tokens) {
+            read.push(token);
+            text = joined(job.begun.expose(), &self.tokenizer.decode(&read[asked..]).map_err(failed)?);
+            if token == self.control.start || repeats(&read[asked..]) {
                 break;
             }
             if let Some(running) = &job.running
@@ -187,10 +192,9 @@ impl DecoderLm {
             }
             context.checkpoint()?;
             (token, cache) = self.decoder.step(&[token], &cache, Some(&may_follow(&text))).map_err(failed)?;
-            read.push(*tokens.last().unwrap_or(&token));
         }
-        self.memory.keep(Read { tokens: read, cache });
-        Ok((Answer::Text(Redacted::new(text)), tokens.len()))
+        self.memory.keep(Read::new(&read, cache));
+        Ok((Answer::Text(Redacted::new(text)), read.len() - asked))
     }
 
     /// Reads what of `tokens`, which begin with `prefix`, is not known, in chunks; gives the next token and the cache with them in it. What
@@ -203,16 +207,15 @@ impl DecoderLm {
         context: &JobContext,
     ) -> Result<(u32, KvCache), JobError> {
         let start = self.memory.start(tokens, prefix).map_err(failed)?;
-        let known = start.cache().length();
         let mut reached: Option<(u32, KvCache)> = None;
-        for chunk in tokens[known..].chunks(PROMPT_CHUNK) {
+        for chunk in tokens[start.length()..].chunks(PROMPT_CHUNK) {
             if let Err(stopped) = context.checkpoint() {
                 if let Some((_, cache)) = reached {
-                    self.memory.keep(Read { tokens: tokens[..cache.length()].to_vec(), cache });
+                    self.memory.keep(Read::new(tokens, cache));
                 }
                 return Err(stopped);
             }
-            let past = reached.as_ref().map_or(start.cache(), |(_, cache)| cache);
+            let past = reached.as_ref().map_or(&*start, |(_, cache)| cache);
             reached = Some(self.decoder.step(chunk, past, writable).map_err(failed)?);
         }
         reached.ok_or_else(|| JobError::failed(STAGE, "an empty prompt"))
@@ -227,9 +230,9 @@ impl DecoderLm {
         if tokens.len() >= self.decoder.positions() {
             return Err(JobError::failed(STAGE, "the model's context is too short for the prompt"));
         }
-        let empty = Arc::new(Read { tokens: Vec::new(), cache: self.decoder.empty_cache().map_err(failed)? });
+        let empty = Arc::new(Read::new(&[], self.decoder.empty_cache().map_err(failed)?));
         let cache = self.read(&tokens, &empty, None, context)?.1;
-        let read = Arc::new(Read { tokens, cache });
+        let read = Arc::new(Read::new(&tokens, cache));
         self.memory.keep_prefix(key, &read);
         Ok(read)
     }
@@ -272,6 +275,15 @@ impl DecoderLm {
     }
 }
 
+/// What one try asks.
+struct Asked {
+    prefix: Arc<Read>,
+    /// Up to the end of the words, the prefix included.
+    tokens: Vec<u32>,
+    /// From there to where the answer begins.
+    answer: Vec<u32>,
+}
+
 /// What one try gave.
 #[derive(Debug)]
 enum Answer {
@@ -285,13 +297,9 @@ impl Translator for DecoderLm {
     fn translate(&mut self, job: &MtJob, context: &JobContext) -> Result<Translation, JobError> {
         context.checkpoint()?;
         let source = job.text.expose().trim();
-        if source.is_empty() {
-            self.prepare(job.from, job.to, context)?;
-            return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 });
-        }
-        if job.ahead {
-            self.read_ahead(job, context)?;
-            return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 });
+        if !job.wants_answer() {
+            let ready = if source.is_empty() { self.prepare(job.from, job.to, context) } else { self.read_ahead(job, context) };
+            return ready.map(|()| Translation { text: Redacted::default(), tokens: 0, tries: 0 });
         }
         if !judge::needs_translation(source) || job.from == job.to {
             return Ok(Translation { text: Redacted::new(source), tokens: 0, tries: 0 });

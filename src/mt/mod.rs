@@ -57,6 +57,11 @@ impl MtJob {
         }
     }
 
+    /// False when the translator is only to get ready.
+    pub fn wants_answer(&self) -> bool {
+        !self.ahead && !self.text.is_blank()
+    }
+
     /// Asks the translator to get ready for a direction: the first sentence is then as fast as the others.
     pub fn prepare(from: Language, to: Language) -> Self {
         Self::new(from, to, Redacted::default())

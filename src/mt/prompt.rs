@@ -60,7 +60,7 @@ pub struct Prompt {
 }
 
 /// Pairs of history that are shown to the model: more pulls a small model towards repeating them.
-const HISTORY: usize = 3;
+pub const HISTORY: usize = 3;
 
 impl Prompt {
     /// The prompt for `job`.

@@ -34,7 +34,7 @@ use crate::{
         worker::{Done, Pending},
     },
     language::{Language, Voice},
-    mt::{MtJob, Translation},
+    mt::{MtJob, Translation, prompt},
     privacy::Redacted,
     time::{Clock, Millis, SampleRate},
     trade::guard::{Guard, Release},
@@ -49,9 +49,8 @@ pub const CLAUSE_PAUSE: Duration = Duration::from_millis(90);
 /// Silence after a sentence.
 const SENTENCE_PAUSE: Duration = Duration::from_millis(220);
 
-/// Segments of the same utterance that the next one is translated with, at most. The translator remembers those that it has just read.
-const HISTORY: usize = 3;
-/// And so many are left when there are more: without the first of them the translator reads all the others again.
+/// So many segments of an utterance are left of its history when there are more than the translator is shown. It remembers those that it
+/// has just read, but without the first of them it reads all the others again.
 const HISTORY_LEFT: usize = 1;
 
 /// How to open a lane.
@@ -258,17 +257,22 @@ impl<K: Copy> Lane<K> {
         }
     }
 
-    /// Lets the translator read the words that are there of a segment, while the rest is being said: a quarter of its time goes into reading.
+    /// The job that translates a segment of the current utterance.
+    fn job(&self, current: &Current, guard: &Guard) -> MtJob {
+        let job = amounts::job(current.from, self.language, guard);
+        let text = terms::worded(job.text.expose(), current.from, self.language, &self.conversation).into();
+        MtJob { text, history: current.history.clone(), ..job }
+    }
+
+    /// Lets the translator read the words that are there of a segment, while the rest is being said.
     fn read_ahead(&mut self) {
         let Some(current) = self.current.as_ref().filter(|_| self.stages.options.mode == Mode::Simultaneous) else { return };
-        let (from, open) = (current.from, current.segments.open());
+        let open = current.segments.open();
         if open.is_empty() {
             return;
         }
-        let guard = Guard::new(open, from, self.language, &self.conversation.context());
-        let job = amounts::job(from, self.language, &guard);
-        let text = terms::worded(job.text.expose(), from, self.language, &self.conversation).into();
-        let job = MtJob { text, history: current.history.clone(), numerals: None, ahead: true, ..job };
+        let guard = Guard::new(open, current.from, self.language, &self.conversation.context());
+        let job = MtJob { ahead: true, ..self.job(current, &guard) };
         // A full queue means that the machine has better things to do.
         self.ahead = self.stages.mt.submit(job, Priority::PartialAsr, self.stages.options.deadlines.mt()).ok();
     }
@@ -277,17 +281,11 @@ impl<K: Copy> Lane<K> {
     /// are known to be right.
     async fn interpret(&mut self, segment: Redacted, last: bool) -> Result<(), JobError> {
         self.ahead = None;
-        let Some(current) = &mut self.current else { return Ok(()) };
+        let Some(current) = &self.current else { return Ok(()) };
         let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
         self.conversation.note(guard.amounts());
         let (running_tx, mut running_rx) = watch::channel(Redacted::default());
-        let job = amounts::job(current.from, self.language, &guard);
-        let job = MtJob {
-            history: current.history.clone(),
-            running: Some(running_tx),
-            text: terms::worded(job.text.expose(), current.from, self.language, &self.conversation).into(),
-            ..job
-        };
+        let job = MtJob { running: Some(running_tx), ..self.job(current, &guard) };
         let (began, asked) = (tokio::time::Instant::now(), job.text.clone());
         let again = MtJob { running: None, ..job.clone() };
         let (mt, deadline) = (self.stages.mt.clone(), self.stages.options.deadlines.mt());
@@ -328,7 +326,7 @@ impl<K: Copy> Lane<K> {
         if let Some(current) = &mut self.current {
             current.lead = if self.language.is_unspaced() { "" } else { " " };
             current.history.push((asked, settled.text));
-            if current.history.len() > HISTORY {
+            if current.history.len() > prompt::HISTORY {
                 current.history.drain(..current.history.len() - HISTORY_LEFT);
             }
         }

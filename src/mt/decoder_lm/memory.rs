@@ -18,7 +18,14 @@ const DIALOGUES: usize = 4;
 pub(super) struct Read {
     /// As many as the cache has.
     pub(super) tokens: Vec<u32>,
-    pub(super) cache: KvCache,
+    pub(super) cache: Arc<KvCache>,
+}
+
+impl Read {
+    /// The first of `tokens`, as many as are in `cache`.
+    pub(super) fn new(tokens: &[u32], cache: KvCache) -> Self {
+        Self { tokens: tokens[..cache.length()].to_vec(), cache: Arc::new(cache) }
+    }
 }
 
 /// See the module's page.
@@ -28,23 +35,6 @@ pub(super) struct Memory {
     /// Most recently used last.
     dialogues: Vec<Arc<Read>>,
     kept_prefixes: usize,
-}
-
-/// Where reading a prompt begins.
-pub(super) enum Start {
-    /// Behind all that was read there.
-    Kept(Arc<Read>),
-    /// Behind a part of it.
-    Part(KvCache),
-}
-
-impl Start {
-    pub(super) fn cache(&self) -> &KvCache {
-        match self {
-            Start::Kept(read) => &read.cache,
-            Start::Part(cache) => cache,
-        }
-    }
 }
 
 impl Memory {
@@ -90,20 +80,18 @@ impl Memory {
     }
 
     /// What is known of `tokens`, which begin with `prefix`: never all of them, because reading the last one gives the answer's first.
-    pub(super) fn start(&mut self, tokens: &[u32], prefix: &Arc<Read>) -> Result<Start, DecoderError> {
+    pub(super) fn start(&mut self, tokens: &[u32], prefix: &Arc<Read>) -> Result<Arc<KvCache>, DecoderError> {
         let most = tokens.len().saturating_sub(1);
         let known = |read: &Read| read.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count().min(most);
-        let best = (0..self.dialogues.len()).max_by_key(|at| known(&self.dialogues[*at]));
-        let best = best.filter(|at| known(&self.dialogues[*at]) > known(prefix));
-        let read = match best {
-            None => Arc::clone(prefix),
-            Some(at) => {
+        let best = self.dialogues.iter().map(|read| known(read)).enumerate().max_by_key(|(_, known)| *known);
+        let (read, known) = match best.filter(|(_, more)| *more > known(prefix)) {
+            None => (Arc::clone(prefix), known(prefix)),
+            Some((at, known)) => {
                 let used = self.dialogues.remove(at);
                 self.dialogues.push(Arc::clone(&used));
-                used
+                (used, known)
             }
         };
-        let known = known(&read);
-        Ok(if known == read.cache.length() { Start::Kept(read) } else { Start::Part(read.cache.first(known)?) })
+        Ok(if known == read.cache.length() { Arc::clone(&read.cache) } else { Arc::new(read.cache.first(known)?) })
     }
 }
