@@ -22,7 +22,7 @@ test: lint ## everything a contributor needs to know that it works
 	cargo run --quiet -- models pull default
 	cargo run --quiet -- models pull lite
 	cargo test
-	$(MAKE) --no-print-directory page
+	$(MAKE) --no-print-directory web
 
 page: test-deps $(NODE_MODULES) ## the phone page: types and unit tests
 	cd tests/web && npm run --silent check && npm run --silent unit
