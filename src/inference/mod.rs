@@ -3,11 +3,13 @@
 //! - [`compute`]: one priority gate over the cores, shared by everything that computes on the CPU;
 //! - [`queue`]: the bounded, deadline-ordered queue in front of one model (pure);
 //! - [`worker`]: one OS thread that owns one model, with a watch over it;
-//! - [`onnx`]: the only place that builds ONNX Runtime sessions.
+//! - [`onnx`]: the only place that builds ONNX Runtime sessions;
+//! - [`operators`]: what its graphs compute with code of ours.
 
 pub mod compute;
 mod exit;
 pub mod onnx;
+pub mod operators;
 pub mod queue;
 pub mod worker;
 

@@ -13,6 +13,7 @@ use ort::{
     environment::Environment,
     ep::ExecutionProviderDispatch,
     logging::LogLevel,
+    operator::OperatorDomain,
     session::{
         Session,
         builder::{GraphOptimizationLevel, SessionBuilder},
@@ -20,6 +21,8 @@ use ort::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::operators;
 
 /// What computes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -113,7 +116,8 @@ pub fn session(model: &Path, options: &SessionOptions) -> Result<Session, OnnxEr
     let build = |providers: Vec<ExecutionProviderDispatch>| -> Result<Session, OnnxError> {
         let failed = |e: String| OnnxError::Model { path: model.to_owned(), reason: e };
         let configured = SessionBuilder::new(environment).map_err(|e| failed(e.to_string()))?;
-        let configured = configure(configured, options).map_err(|e| failed(e.to_string()))?;
+        let domain = operators::domain().map_err(|e| failed(e.to_string()))?;
+        let configured = configure(configured, options, domain).map_err(|e| failed(e.to_string()))?;
         let mut configured = if providers.is_empty() {
             configured
         } else {
@@ -135,7 +139,11 @@ pub fn session(model: &Path, options: &SessionOptions) -> Result<Session, OnnxEr
 }
 
 #[allow(clippy::result_large_err, reason = "the builders' own error, handled a line later")]
-fn configure(builder: SessionBuilder, options: &SessionOptions) -> Result<SessionBuilder, ort::Error<SessionBuilder>> {
+fn configure(
+    builder: SessionBuilder,
+    options: &SessionOptions,
+    domain: OperatorDomain,
+) -> Result<SessionBuilder, ort::Error<SessionBuilder>> {
     builder
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_parallel_execution(false)?
@@ -146,7 +154,8 @@ fn configure(builder: SessionBuilder, options: &SessionOptions) -> Result<Sessio
         .with_intra_op_spinning(options.threads > 1)?
         .with_config_entry("session.force_spinning_stop", "1")?
         .with_inter_op_spinning(false)?
-        .with_prepacking(options.prepack)
+        .with_prepacking(options.prepack)?
+        .with_operators(domain)
 }
 
 /// The provider's entry, nothing for the CPU, or why this build has none.

@@ -3,12 +3,16 @@
 //! ONNX Runtime's `ConvInteger` multiplies unsigned by unsigned bytes after a single-threaded rearrangement; its matrix product of
 //! unsigned activations and signed, prepacked weights uses the processor's 8-bit instructions (VNNI) and is about twice as fast
 //! (and faster than a float convolution, at a quarter of the memory). A convolution over time with k taps is the product of a matrix
-//! whose row t holds the k frames around t, and the weights [k * channels in, channels out]. The integers are the same as before, and
+//! whose row t holds the k frames around t (made by an operator of ours), and the weights [k * channels in, channels out]. The integers
+//! are the same as before, and
 //! so are their sums; only the bias, formerly rounded to a step of the scale, is exact now. A grouped convolution becomes a
 //! float `Conv` instead; there are none in Kokoro's published graph.
 
-use super::graph::{Edits, Index, MS_DOMAIN, integer, integers, node, other_input, output};
-use crate::models::onnx_proto::{NodeProto, TensorProto, tensor_proto::DataType};
+use super::graph::{Edits, Index, MS_DOMAIN, integer, node, other_input, output, transpose};
+use crate::{
+    inference::operators,
+    models::onnx_proto::{NodeProto, TensorProto, tensor_proto::DataType},
+};
 
 /// One chain, taken apart.
 struct Chain<'a> {
@@ -17,10 +21,6 @@ struct Chain<'a> {
     result: &'a str,
     /// The float activations [1, channels, time].
     input: &'a str,
-    /// The same as bytes, and their scale and zero point (computed at run time).
-    quantised: &'a str,
-    activation_scale: &'a str,
-    activation_zero: &'a str,
     /// 8-bit constant [channels out, channels in / groups, taps].
     weights: &'a TensorProto,
     weight_scale: &'a str,
@@ -74,9 +74,6 @@ fn take_apart<'a>(index: &Index<'a>, convolution: &'a NodeProto) -> Option<Chain
         last,
         result: output(user)?,
         input: quantiser.input.first()?,
-        quantised,
-        activation_scale,
-        activation_zero,
         weights: index.constant(weights)?,
         weight_scale,
         weight_zero: index.number(weight_zero)? as f32,
@@ -142,41 +139,26 @@ fn product(chain: &Chain<'_>, window: &Window, edits: &mut Edits) -> Option<Vec<
     let weights = edits.bytes(name("weights"), &[rows, i64::try_from(window.out).ok()?], &weights);
     let weight_zero = edits.bytes(name("weight_zero"), &[], &[weight_zero]);
 
-    let mut frames = name("frames");
-    let mut nodes = vec![node("Transpose", &[chain.quantised], &frames, vec![integers("perm", &[0, 2, 1])])]; // [1, time, channels]
-    if window.pads != [0, 0] {
-        let pads = edits.integers(name("pads"), &[0, window.pads[0], 0, 0, window.pads[1], 0]);
-        let padded = name("padded");
-        nodes.push(node("Pad", &[&frames, &pads, chain.activation_zero], &padded, Vec::new()));
-        frames = padded;
-    }
-    if (window.taps, window.stride) != (1, 1) {
-        let time = edits.integers("kokoro_graph/time".into(), &[1]);
-        let step = edits.integers(format!("kokoro_graph/step_{}", window.stride), &[window.stride]);
-        let mut taps = Vec::with_capacity(window.taps);
-        for (tap, left) in (0..window.taps as i64).zip((0..window.taps as i64).rev()) {
-            let start = tap * window.dilation;
-            // Counted from the end; the last tap ends where the padded frames do.
-            let end = if left == 0 { i64::MAX } else { -left * window.dilation };
-            let start = edits.integers(format!("kokoro_graph/from_{start}"), &[start]);
-            let end = edits.integers(format!("kokoro_graph/to_{end}"), &[end]);
-            let slice = name(&format!("tap_{tap}"));
-            nodes.push(node("Slice", &[&frames, &start, &end, &time, &step], &slice, Vec::new()));
-            taps.push(slice);
-        }
-        frames = name("windows"); // [1, time out, taps * channels]
-        let taps: Vec<&str> = taps.iter().map(String::as_str).collect();
-        nodes.push(node("Concat", &taps, &frames, vec![integer("axis", 2)]));
-    }
-    let by_time = name("product"); // [1, time out, channels out]
-    let mut inputs =
-        vec![frames.as_str(), &weights, chain.activation_scale, chain.weight_scale, chain.activation_zero, &weight_zero];
+    let by_time = name("by_time"); // [1, time, channels in]
+    let (windows, scale, zero) = (name("windows"), name("scale"), name("zero")); // [1, time out, taps * channels in]
+    let attributes = [
+        ("taps", window.taps as i64),
+        ("stride", window.stride),
+        ("dilation", window.dilation),
+        ("before", window.pads[0]),
+        ("after", window.pads[1]),
+    ];
+    let quantise = NodeProto {
+        domain: Some(operators::DOMAIN.into()),
+        output: vec![windows.clone(), scale.clone(), zero.clone()],
+        ..node(operators::WINDOWS, &[&by_time], &windows, attributes.map(|(name, value)| integer(name, value)).into())
+    };
+    let product = name("product"); // [1, time out, channels out]
+    let mut inputs = vec![windows.as_str(), &weights, &scale, chain.weight_scale, &zero, &weight_zero];
     inputs.extend(chain.bias);
-    let mut multiply = node("MatMulIntegerToFloat", &inputs, &by_time, Vec::new());
-    multiply.domain = Some(MS_DOMAIN.into());
-    nodes.push(multiply);
-    nodes.push(node("Transpose", &[&by_time], chain.result, vec![integers("perm", &[0, 2, 1])]));
-    Some(nodes)
+    let multiply = NodeProto { domain: Some(MS_DOMAIN.into()), ..node("MatMulIntegerToFloat", &inputs, &product, Vec::new()) };
+    edits.is_by_time(chain.result, &product);
+    Some(vec![transpose(chain.input, &by_time), quantise, multiply, transpose(&product, chain.result)])
 }
 
 /// The weights [channels out, channels in, taps] as a signed matrix [taps * channels in, channels out], and its zero point.

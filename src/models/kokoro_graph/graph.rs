@@ -128,12 +128,24 @@ pub(super) fn output(node: &NodeProto) -> Option<&str> {
 pub(super) struct Edits {
     replacements: BTreeMap<usize, Vec<NodeProto>>,
     constants: BTreeMap<String, TensorProto>,
+    by_time: HashMap<String, String>,
 }
 
 impl Edits {
     /// Puts `nodes` where the node at `position` was; they must make its outputs.
     pub(super) fn replace(&mut self, position: usize, nodes: Vec<NodeProto>) {
         self.replacements.insert(position, nodes);
+    }
+
+    /// Notes that new nodes have `value`, [1, channels, time], as [1, time, channels] under the name `by_time`.
+    pub(super) fn is_by_time(&mut self, value: &str, by_time: &str) {
+        // The first to make it stands in front of everybody who could use it.
+        self.by_time.entry(value.to_owned()).or_insert_with(|| by_time.to_owned());
+    }
+
+    /// The name under which `value` is there as [1, time, channels].
+    pub(super) fn by_time(&self, value: &str) -> Option<&str> {
+        self.by_time.get(value).map(String::as_str)
     }
 
     /// Adds a float constant and gives back its name; the same name twice means the same content.
@@ -206,6 +218,11 @@ pub(super) fn node(op: &str, inputs: &[&str], output: &str, attributes: Vec<Attr
     }
 }
 
+/// [1, channels, time] <-> [1, time, channels].
+pub(super) fn transpose(input: &str, output: &str) -> NodeProto {
+    node("Transpose", &[input], output, vec![integers("perm", &[0, 2, 1])])
+}
+
 /// An integer attribute.
 pub(super) fn integer(name: &str, value: i64) -> AttributeProto {
     AttributeProto { name: Some(name.to_owned()), r#type: Some(AttributeType::Int as i32), i: Some(value), ..Default::default() }
@@ -225,6 +242,21 @@ pub(super) fn float(name: &str, value: f32) -> AttributeProto {
         f: Some(value),
         ..Default::default()
     }
+}
+
+/// Sums of two values that are both there as [1, time, channels] are made from those; how many. ONNX Runtime then drops the transpositions
+/// in between, which were a tenth of the time.
+pub(super) fn sums(index: &Index<'_>, edits: &mut Edits) -> usize {
+    let mut count = 0;
+    for (n, sum) in index.nodes.iter().enumerate().filter(|(_, n)| n.op_type() == "Add") {
+        let ([a, b], Some(out)) = (sum.input.as_slice(), output(sum)) else { continue };
+        let (Some(a), Some(b)) = (edits.by_time(a), edits.by_time(b)) else { continue };
+        let by_time = format!("{out}/sum");
+        let nodes = vec![node("Add", &[a, b], &by_time, Vec::new()), transpose(&by_time, out)];
+        edits.replace(n, nodes);
+        count += 1;
+    }
+    count
 }
 
 /// `Pow(x, 2)` -> `Mul(x, x)`: the same number, a third less time.

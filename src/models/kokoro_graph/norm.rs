@@ -2,10 +2,10 @@
 //!
 //! The published graph computes y = s * (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) + b over time, with s and b made from
 //! the speaker's style. `InstanceNormalization` is that formula in one pass with vectors for s and b. A pattern that does not
-//! fit is left alone: it is only slower.
+//! fit is left alone: it is only slower. Where a Snake activation follows (48 of 68), both become one operator of ours.
 
-use super::graph::{Edits, Index, float, node, other_input, output};
-use crate::models::onnx_proto::NodeProto;
+use super::graph::{Edits, Index, float, node, other_input, output, transpose};
+use crate::{inference::operators, models::onnx_proto::NodeProto};
 
 /// Rewrites every normalisation that fits; how many did.
 pub(super) fn rewrite(index: &Index<'_>, edits: &mut Edits) -> usize {
@@ -76,12 +76,50 @@ fn fuse(
     }
     let flat = edits.integers("kokoro_graph/flat".into(), &[-1]);
     let (scale_1d, shift_1d) = (format!("{result}/scale"), format!("{result}/shift"));
-    Some((
-        position,
-        vec![
-            node("Reshape", &[scale, &flat], &scale_1d, Vec::new()),
-            node("Reshape", &[shift, &flat], &shift_1d, Vec::new()),
-            node("InstanceNormalization", &[input, &scale_1d, &shift_1d], result, vec![float("epsilon", epsilon)]),
-        ],
-    ))
+    let mut nodes =
+        vec![node("Reshape", &[scale, &flat], &scale_1d, Vec::new()), node("Reshape", &[shift, &flat], &shift_1d, Vec::new())];
+    if let Some(snake) = Snake::after(index, result) {
+        let by_time = format!("{}/by_time", snake.result); // [1, time, channels]
+        let activated = format!("{}/activated", snake.result);
+        let mut operator = node(
+            operators::SNAKE,
+            &[&by_time, &scale_1d, &shift_1d, snake.alpha, snake.beta],
+            &activated,
+            vec![float("epsilon", epsilon)],
+        );
+        operator.domain = Some(operators::DOMAIN.into());
+        edits.is_by_time(input, &by_time);
+        nodes.extend([transpose(input, &by_time), operator, transpose(&activated, snake.result)]);
+        return Some((snake.position, nodes));
+    }
+    nodes.push(node("InstanceNormalization", &[input, &scale_1d, &shift_1d], result, vec![float("epsilon", epsilon)]));
+    Some((position, nodes))
+}
+
+/// The Snake activation x + beta * sin(alpha * x)^2, which may follow.
+struct Snake<'a> {
+    alpha: &'a str,
+    beta: &'a str,
+    /// Position and output of the sum.
+    position: usize,
+    result: &'a str,
+}
+
+impl<'a> Snake<'a> {
+    fn after(index: &Index<'a>, x: &str) -> Option<Self> {
+        let users = index.users(x);
+        let scaled = users.iter().find(|(_, n)| n.op_type() == "Mul").map(|(_, n)| *n)?;
+        let (position, sum) = users.iter().find(|(_, n)| n.op_type() == "Add").copied()?;
+        let alpha = other_input(scaled, x)?;
+        let (_, sine) = index.only_user(output(scaled)?).filter(|(_, n)| n.op_type() == "Sin")?;
+        let (_, square) = index.only_user(output(sine)?).filter(|(_, n)| n.op_type() == "Pow")?;
+        let is_square = index.number(square.input.get(1)?) == Some(2.0);
+        let (_, weighted) = index.only_user(output(square)?).filter(|(_, n)| is_square && n.op_type() == "Mul")?;
+        let beta = other_input(weighted, output(square)?)?;
+        // One number per channel: [1, channels, 1].
+        let per_channel = |name: &str| matches!(index.constant(name)?.dims.as_slice(), [1, _, 1]).then_some(());
+        per_channel(alpha).and(per_channel(beta))?;
+        let fits = users.len() == 2 && other_input(sum, x)? == output(weighted)?;
+        fits.then_some(Self { alpha, beta, position, result: output(sum)? })
+    }
 }

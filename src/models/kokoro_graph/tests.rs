@@ -96,6 +96,30 @@ fn tiny() -> ModelProto {
     model(graph)
 }
 
+/// The same, but Snake follows the normalisation, and the convolution's result is added to itself and to that.
+fn tiny_with_snake() -> ModelProto {
+    let mut model = tiny();
+    let graph = model.graph.as_mut().unwrap();
+    graph.node.pop();
+    graph.node.extend([
+        node("Mul", &["alpha", "adain"], "angle", Vec::new()),
+        node("Sin", &["angle"], "sine", Vec::new()),
+        node("Pow", &["sine", "two"], "square", Vec::new()),
+        node("Mul", &["beta", "square"], "wave", Vec::new()),
+        node("Add", &["adain", "wave"], "snake", Vec::new()),
+        node("Add", &["conv", "conv"], "twice", Vec::new()),
+        node("Add", &["snake", "twice"], "y", Vec::new()),
+    ]);
+    // "beta" is the normalisation's shift.
+    for name in graph.node.iter_mut().skip_while(|n| n.op_type() != "Sin").flat_map(|n| &mut n.input) {
+        if name == "beta" {
+            *name = "weight".into();
+        }
+    }
+    graph.initializer.extend([floats("alpha", &[1, 2, 1], &[1.5, 30.0]), floats("weight", &[1, 2, 1], &[0.7, 0.3])]);
+    model
+}
+
 fn model(graph: GraphProto) -> ModelProto {
     ModelProto {
         ir_version: Some(9),
@@ -137,7 +161,7 @@ fn run(session: &mut Session, x: &[f32]) -> Vec<f32> {
 fn the_converted_graph_computes_the_same() {
     let before = tiny().encode_to_vec();
     let (after, rewrites) = rewrite(before.clone().into()).unwrap();
-    assert_eq!(rewrites, Rewrites { convolutions: 1, norms: 1, stfts: 0, squares: 1 });
+    assert_eq!(rewrites, Rewrites { convolutions: 1, norms: 1, stfts: 0, sums: 0, squares: 1 });
     let left = operators(&after);
     for gone in ["ConvInteger", "ReduceMean", "Sqrt", "Floor", "Pow"] {
         assert!(!left.contains_key(gone), "{gone} is still there: {left:?}");
@@ -148,6 +172,90 @@ fn the_converted_graph_computes_the_same() {
     let worst = expected.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 5e-3, "differs by {worst}");
     assert!(got.iter().any(|v| v.abs() > 0.5), "the comparison must not be between zeros");
+}
+
+#[test]
+fn snake_after_a_normalisation_is_computed_with_it() {
+    let before = tiny_with_snake().encode_to_vec();
+    let (after, rewrites) = rewrite(before.clone().into()).unwrap();
+    assert_eq!(rewrites, Rewrites { convolutions: 1, norms: 1, stfts: 0, sums: 1, squares: 1 });
+    let left = operators(&after);
+    assert!(["Sin", "Pow", "InstanceNormalization"].iter().all(|op| !left.contains_key(*op)), "{left:?}");
+    let (mut before, mut after) = (session(&before), session(&after));
+    // One moment, a block less one, several blocks of everything.
+    for moments in [1, 63, 20_000] {
+        let x: Vec<f32> = (0..2 * moments).map(|n| (n as f32 * 0.37).sin() * 2.0).collect();
+        let (expected, got) = (run(&mut before, &x), run(&mut after, &x));
+        assert_eq!(expected.len(), got.len());
+        let worst = expected.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        // The bias rounded down (see above) moves all of a channel, which the sum shows and the normalisation takes out.
+        assert!(worst < 1e-2, "differs by {worst} after {moments} moments");
+    }
+}
+
+#[test]
+fn convolutions_of_every_shape_compute_the_same() {
+    let shapes: [(i64, [i64; 2], i64); 5] = [(1, [0, 0], 1), (1, [1, 1], 1), (2, [0, 3], 1), (3, [5, 4], 3), (1, [12, 0], 7)];
+    for (stride, pads, dilation) in shapes {
+        let mut model = tiny();
+        let graph = model.graph.as_mut().unwrap();
+        graph.node.truncate(10);
+        graph.node.push(node("Mul", &["conv", "one"], "y", Vec::new()));
+        graph.node[1].attribute =
+            vec![integers("pads", &pads), integers("dilations", &[dilation]), integers("strides", &[stride])];
+        let before = model.encode_to_vec();
+        let (after, _) = rewrite(before.clone().into()).unwrap();
+        assert!(operators(&after).contains_key("QuantizedWindows"));
+        let x: Vec<f32> = (0..2 * 9_000).map(|n| (n as f32 * 0.11).sin() + 0.3).collect();
+        let (expected, got) = (run(&mut session(&before), &x), run(&mut session(&after), &x));
+        assert_eq!(expected.len(), got.len(), "stride {stride}, pads {pads:?}, dilation {dilation}");
+        let worst = expected.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 5e-3, "differs by {worst}: stride {stride}, pads {pads:?}, dilation {dilation}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_our_operators_is_an_error() {
+    let (after, _) = rewrite(tiny_with_snake().encode_to_vec().into()).unwrap();
+    // Shorter than a window, and nothing at all.
+    let mut short = ModelProto::decode(&*after).unwrap();
+    for node in &mut short.graph.as_mut().unwrap().node {
+        node.attribute.retain(|a| !["before", "after"].contains(&a.name()));
+        if node.op_type() == "QuantizedWindows" {
+            node.attribute.extend([integer("before", 0), integer("after", 0)]);
+        }
+    }
+    let mut session = session(&short.encode_to_vec());
+    for moments in [0, 1, 4] {
+        let x = Tensor::from_array(([1_i64, 2, moments], vec![0.0_f32; 2 * moments as usize])).unwrap();
+        let style = Tensor::from_array(([1_i64, 4, 1], vec![0.0_f32; 4])).unwrap();
+        assert!(session.run(ort::inputs!["x" => x, "style" => style]).is_err(), "{moments} moments");
+    }
+    // Not one number per channel, and attributes nobody can mean.
+    let broken: [fn(&mut GraphProto); 3] = [
+        |graph| {
+            graph.initializer.iter_mut().filter(|t| t.name() == "alpha").for_each(|t| *t = floats("alpha", &[1, 3, 1], &[1.0; 3]))
+        },
+        |graph| graph.node.iter_mut().filter(|n| n.op_type() == "AdaptiveSnake").for_each(|n| n.attribute.clear()),
+        |graph| {
+            for attribute in graph.node.iter_mut().flat_map(|n| &mut n.attribute).filter(|a| a.name() == "stride") {
+                attribute.i = Some(0);
+            }
+        },
+    ];
+    for (n, break_it) in broken.into_iter().enumerate() {
+        let mut model = ModelProto::decode(&*after).unwrap();
+        break_it(model.graph.as_mut().unwrap());
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("model.onnx");
+        std::fs::write(&path, model.encode_to_vec()).unwrap();
+        let failed = onnx::session(&path, &SessionOptions::cpu(1)).map_or(true, |mut session| {
+            let x = Tensor::from_array(([1_i64, 2, 8], vec![0.5_f32; 16])).unwrap();
+            let style = Tensor::from_array(([1_i64, 4, 1], vec![0.0_f32; 4])).unwrap();
+            session.run(ort::inputs!["x" => x, "style" => style]).is_err()
+        });
+        assert!(failed, "number {n}");
+    }
 }
 
 #[test]
@@ -257,6 +365,7 @@ fn the_real_graph_sounds_the_same() {
     let rewrites = convert(&published(), &converted).unwrap();
     assert_eq!((rewrites.convolutions, rewrites.norms >= 65, rewrites.stfts), (87, true, 1), "{rewrites:?}");
     let left = operators(&std::fs::read(&converted).unwrap());
+    assert_eq!((left["AdaptiveSnake"], left["QuantizedWindows"]), (48, 87), "{left:?}");
     assert!(["ConvInteger", "STFT", "Pow"].iter().all(|op| !left.contains_key(*op)), "{left:?}");
 
     let voice = std::fs::read(test_file("kokoro-82m", "voices/af_heart.bin")).unwrap();
