@@ -86,7 +86,6 @@ export class Phone {
         '--lang=' + locale,
       ],
     });
-    await phone.context.addInitScript(watchMainThread);
     phone.page = phone.context.pages()[0] ?? (await phone.context.newPage());
     phone.#listen();
     return phone;
@@ -283,9 +282,26 @@ export class Phone {
     return join(this.#profile, name);
   }
 
-  /** Main-thread tasks over 50 ms since the last call, in milliseconds. @returns {Promise<number[]>} */
-  async longTasks() {
-    return this.page.evaluate(() => /** @type {any} */ (window).testLongTasks.splice(0));
+  /**
+   * Main-thread tasks from now until the answer is called, the longest first: how long each lasted and what it took of the processor, in
+   * milliseconds. On a machine that computes two browsers and the models at once, much of a long task is waiting for a core.
+   * @returns {Promise<() => Promise<{lasted: number, took: number}[]>>}
+   */
+  async traceTasks() {
+    const session = await this.context.newCDPSession(this.page);
+    /** @type {any[]} */
+    const events = [];
+    session.on('Tracing.dataCollected', ({ value }) => events.push(...value));
+    await session.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: ['toplevel', 'disabled-by-default-devtools.timeline'] } });
+    return async () => {
+      const complete = new Promise((resolve) => session.once('Tracing.tracingComplete', resolve));
+      await session.send('Tracing.end');
+      await complete;
+      await session.detach();
+      const main = events.find((e) => e.name === 'thread_name' && e.args.name === 'CrRendererMain');
+      const tasks = events.filter((e) => e.name === 'RunTask' && e.pid === main?.pid && e.tid === main?.tid);
+      return tasks.map((e) => ({ lasted: e.dur / 1000, took: e.tdur / 1000 })).sort((a, b) => b.took - a.took);
+    };
   }
 
   async close() {
@@ -330,12 +346,4 @@ export function unheard(messages, me) {
     const words = own.map((m) => m.committed).join('').trim();
     return own.length > 0 && (!own.some((m) => m.last) || (words !== '' && starts === 0));
   });
-}
-
-/** Runs in every page before its own scripts. */
-function watchMainThread() {
-  /** @type {number[]} */
-  const tasks = [];
-  /** @type {any} */ (window).testLongTasks = tasks;
-  new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => Math.round(entry.duration)))).observe({ type: 'longtask' });
 }

@@ -130,6 +130,8 @@ export class Stall {
     assert.deepEqual(said, [], `${name}: accessibility`);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(wide, 0, `${name}: the page scrolls sideways`);
+    const sticking = await page.evaluate(() => [...document.querySelectorAll('header, main, section, footer, .card')].filter((e) => e.checkVisibility() && getComputedStyle(e).overflowX === 'visible' && e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 120)));
+    assert.deepEqual(sticking, [], `${name}: something sticks out at the side`);
     const small = await page.evaluate(() => [...document.querySelectorAll('button, select, input, summary, a[href]')].filter((e) => {
       const { width, height } = (e.closest('label') ?? e).getBoundingClientRect();
       return e.checkVisibility() && width > 0 && (width < 44 || height < 44);
