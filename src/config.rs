@@ -19,6 +19,7 @@ use crate::{
         policy::Mode,
         stages::{Deadlines, PipelineOptions},
     },
+    trade::Glossary,
     transport::origin::Origin,
     vad::segmenter::SegmenterOptions,
 };
@@ -247,6 +248,20 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// The server's own terms, from the file that `rooms.glossary` names; none without one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] when it cannot be read, or with every line that is not right.
+    pub fn glossary(&self) -> Result<Glossary, ConfigError> {
+        let Some(file) = &self.rooms.glossary else { return Ok(Glossary::default()) };
+        let wrong = |reason: String| ConfigError::Value { key: "rooms.glossary", reason };
+        let text = std::fs::read_to_string(file).map_err(|e| wrong(format!("cannot read {}: {e}", file.display())))?;
+        Glossary::parse(&text).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            wrong(format!("{}:\n{}", file.display(), lines.join("\n")))
+        })
+    }
+
     /// Reads and validates `path`.
     ///
     /// # Errors

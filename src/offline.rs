@@ -15,7 +15,7 @@ use crate::{
     },
     privacy::Redacted,
     time::SampleRate,
-    trade::{Context, doubt, guard::Guard},
+    trade::{Context, Glossary, doubt, guard::Guard},
     tts::{Speech, TtsJob, clauses},
     vad::{
         VadJob, VadOutput, VadState, WINDOW,
@@ -49,11 +49,13 @@ pub struct Parts {
     pub wording: bool,
     /// A sentence is translated with the one before it.
     pub history: bool,
+    /// The recogniser is told the server's own terms.
+    pub vocabulary: bool,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { repair: true, amounts: true, context: true, wording: true, history: true }
+        Self { repair: true, amounts: true, context: true, wording: true, history: true, vocabulary: true }
     }
 }
 
@@ -64,6 +66,13 @@ pub struct Talk {
     pub conversation: Conversation,
     /// What is done.
     pub parts: Parts,
+}
+
+impl Talk {
+    /// Nothing was said yet; a server's `own` terms go before those that the program comes with.
+    pub fn new(own: &Arc<Glossary>) -> Self {
+        Self { conversation: Conversation::new(own.clone()), parts: Parts::default() }
+    }
 }
 
 /// Finds the utterances in 16 kHz mono `samples`.
@@ -108,7 +117,7 @@ pub async fn recognise(
     language: Spoken,
     talk: &Talk,
 ) -> Result<Timed<(Hypothesis, Vec<doubt::Heard>)>, JobError> {
-    let prompt = terms::vocabulary(&talk.conversation, language);
+    let prompt = if talk.parts.vocabulary { terms::vocabulary(&talk.conversation, language) } else { None };
     let job = AsrJob { samples, language, candidates: Vec::new(), prompt, committed: None, partial: false };
     let done = asr.submit(job, Priority::FinalAsr, NO_HURRY)?.output().await?;
     let output = if talk.parts.repair { terms::put_right(done.output, &talk.conversation) } else { (done.output, Vec::new()) };

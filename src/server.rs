@@ -28,7 +28,6 @@ use crate::{
     state_dir::{StateDir, StateError},
     telemetry,
     time::Clock,
-    trade::Glossary,
     transport::{
         self, AppState, TransportOptions,
         assets::Assets,
@@ -70,7 +69,7 @@ impl Server {
         let metrics = recorder()?;
         let clock = Clock::start();
         let ready = Arc::new(AtomicBool::new(false));
-        let pipelines = Arc::new(Pipelines::empty(clock).with_glossary(glossary(config.rooms.glossary.as_deref())?));
+        let pipelines = Arc::new(Pipelines::empty(clock).with_glossary(config.glossary()?));
         let rooms = Arc::new(RoomRegistry::new(router_options(config), clock, pipelines.clone()).with_key(key));
         let (security, tls) = protection(config, &state_dir, clock.unix())?;
         let public = config.server.public_url.as_deref().map(str::parse).transpose()?;
@@ -137,18 +136,6 @@ fn token_key(state: &StateDir) -> Result<TokenKey, StateError> {
         let bytes: [u8; TokenKey::LEN] = rand::random();
         (bytes.to_vec(), TokenKey::new(bytes))
     })
-}
-
-/// The server's own terms.
-fn glossary(file: Option<&Path>) -> anyhow::Result<Glossary> {
-    let Some(file) = file else { return Ok(Glossary::default()) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the glossary {}", file.display()))?;
-    let own = Glossary::parse(&text).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{}:\n{}", file.display(), lines.join("\n"))
-    })?;
-    tracing::info!(terms = own.len(), file = %file.display(), "the server's own glossary");
-    Ok(own)
 }
 
 /// TLS as configured: the operator's certificate, else our own where others can connect, else none. `now` in seconds since 1970.

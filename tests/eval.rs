@@ -17,7 +17,7 @@ use tongchuan::{
     pipeline::{policy::Mode, stages::PipelineOptions},
     router::RoomSerial,
     time::SampleRate,
-    trade::Context,
+    trade::{Context, Glossary},
 };
 
 /// Sound and silence by turns, in milliseconds, sound first.
@@ -34,7 +34,7 @@ fn sound(turns: &[u64]) -> Vec<f32> {
 async fn trace(samples: &[f32], mut options: FakeOptions) -> Trace {
     // The scripted voice hums like this microphone: an echo, if they were in one room.
     options.pipeline.echo.enabled = false;
-    let player = Player::new(fake::stages(options), &[(Language::ZH, Language::EN)]).await.unwrap();
+    let player = Player::new(fake::stages(options), Glossary::default(), &[(Language::ZH, Language::EN)]).await.unwrap();
     let (from, to, voice) = (Spoken::Fixed(Language::ZH), Language::EN, Voice::Female);
     let scene = Scene { samples, from, to, voice, room: RoomSerial(0) };
     player.play(scene, |_| Ok(())).await.unwrap()

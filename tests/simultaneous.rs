@@ -20,7 +20,7 @@ use tongchuan::{
     protocol::message::Role,
     router::RoomSerial,
     time::SampleRate,
-    trade::Context,
+    trade::{Context, Glossary},
 };
 
 /// Sentences in a row, about twenty seconds.
@@ -60,7 +60,8 @@ async fn a_monologue_is_interpreted_while_it_is_spoken_and_nothing_is_taken_back
     let deadlines = Deadlines { asr_ms: 60_000, mt_ms: 60_000, tts_ms: 60_000 };
     let options = PipelineOptions { mode: Mode::Simultaneous, deadlines, ..(*stages.options).clone() };
     let stages = Stages { options: Arc::new(options), ..stages };
-    let player = Player::new(stages, &[(Language::ZH, Language::EN)]).await.expect("the translator is ready");
+    let player =
+        Player::new(stages, Glossary::default(), &[(Language::ZH, Language::EN)]).await.expect("the translator is ready");
     let clip = monologue();
     let scene = Scene {
         samples: &clip.samples,

@@ -134,7 +134,7 @@ impl Eval {
         for mode in &self.mode {
             let options = Arc::new(mode.apply((*stages.options).clone()));
             let stages = Stages { options, ..stages.clone() };
-            let player = Player::new(stages, &directions).await?;
+            let player = Player::new(stages, config.glossary()?, &directions).await?;
             let before = stage_seconds(&metrics.render());
             let (run, played) = self.play(*mode, &player, &clips).await?;
             let after = stage_seconds(&metrics.render());

@@ -4,7 +4,7 @@
 //! if they had been recognised without error, and so shows what becomes of numbers and of the trade's words before recognition adds its
 //! own mistakes; `--fast` begins with the recordings; `--ablation` shows what each part of the trade work is worth. Called by [`super::eval`].
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -115,23 +115,26 @@ pub(super) async fn ablation(config: &Config, task: &Task<'_>) -> anyhow::Result
         ("without context", Parts { context: false, ..all }),
         ("without wording", Parts { wording: false, ..all }),
         ("without history", Parts { history: false, ..all }),
-        ("none", Parts { repair: false, amounts: false, context: false, wording: false, history: false }),
+        ("without vocabulary", Parts { vocabulary: false, ..all }),
+        ("none", Parts { repair: false, amounts: false, context: false, wording: false, history: false, vocabulary: false }),
     ];
     for (name, parts) in variants {
         let lines = lines(config, task, &stages, parts).await?;
         for (direction, rows) in directions(&lines) {
-            line(format!("{name:<16} {}", row(&direction, &rows)))?;
+            line(format!("{name:<18} {}", row(&direction, &rows)))?;
         }
     }
     Ok(())
 }
 
 async fn lines(config: &Config, task: &Task<'_>, stages: &Stages, parts: Parts) -> anyhow::Result<Vec<Line>> {
-    let (mut talk, mut truth) = (Talk { parts, ..Talk::default() }, Context::default());
+    let own = Arc::new(config.glossary()?);
+    let fresh = || (Talk { parts, ..Talk::new(&own) }, Context::default());
+    let (mut talk, mut truth) = fresh();
     let mut lines = Vec::new();
     for item in &task.items {
         if !task.dialogue {
-            (talk, truth) = (Talk { parts, ..Talk::default() }, Context::default());
+            (talk, truth) = fresh();
         }
         let (from, to) = (item.from, item.to);
         let heard = match &stages.ears {
@@ -216,11 +219,13 @@ fn summary(direction: &str, rows: &[&Line]) -> anyhow::Result<()> {
 pub(super) async fn doubts(config: &Config, task: &Task<'_>) -> anyhow::Result<()> {
     let engines = Engines::open(config)?;
     let (vad, asr) = (engines.vad().await?, engines.asr().await?);
-    let (mut talk, mut truth) = (Talk::default(), Context::default());
+    let own = Arc::new(config.glossary()?);
+    let fresh = || (Talk::new(&own), Context::default());
+    let (mut talk, mut truth) = fresh();
     let mut sure: BTreeMap<Language, Vec<Sure>> = BTreeMap::new();
     for item in &task.items {
         if !task.dialogue {
-            (talk, truth) = (Talk::default(), Context::default());
+            (talk, truth) = fresh();
         }
         let Heard { amounts, .. } = hear(&vad, &asr, config, &sound(item)?, Spoken::Fixed(item.from), &talk).await?;
         let said = trade::read(&item.transcript, item.from, &truth);

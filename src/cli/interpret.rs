@@ -68,7 +68,7 @@ impl Interpret {
         }
         let stages = Engines::open(config)?.stages().await?;
         // The files are one conversation.
-        let (mut speech, talk) = (Vec::new(), Talk::default());
+        let (mut speech, talk) = (Vec::new(), Talk::new(&config.glossary()?.into()));
         for path in &self.files {
             let name = || path.display().to_string();
             let samples = read(path)?;
@@ -111,7 +111,7 @@ impl Interpret {
     async fn play(&self, config: &Config) -> anyhow::Result<()> {
         let stages = stages(config, self.fake_stages).await?;
         let directions: Vec<_> = self.from.fixed().map(|from| (from, self.to)).into_iter().collect();
-        let player = Player::new(stages, &directions).await?;
+        let player = Player::new(stages, config.glossary()?, &directions).await?;
         let mut heard = Vec::new();
         for path in &self.files {
             let samples = read(path)?;

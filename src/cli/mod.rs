@@ -138,7 +138,11 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Interpret(args) => args.run(&common.config()?).await,
         Command::Eval(args) => args.run(&common.config()?).await,
         Command::Models(args) => models::run(args, &common.config()?).await,
-        Command::Check => output::line(toml::to_string(&common.config()?)?.trim_end()),
+        Command::Check => {
+            let config = common.config()?;
+            config.glossary()?;
+            output::line(toml::to_string(&config)?.trim_end())
+        }
         Command::Languages => languages(),
         Command::Schema => output::line(protocol::schema().trim_end()),
     }

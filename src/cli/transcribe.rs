@@ -39,7 +39,7 @@ impl Transcribe {
         let engines = Engines::open(config)?;
         let (vad, asr) = (engines.vad().await?, engines.asr().await?);
         // The files are one conversation.
-        let talk = Talk::default();
+        let talk = Talk::new(&config.glossary()?.into());
         for path in &self.files {
             let samples = read(path)?;
             let name = || path.display().to_string();

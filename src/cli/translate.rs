@@ -32,7 +32,7 @@ impl Translate {
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         let (mut count, mut failed) = (0_usize, 0_usize);
         // The lines are one conversation.
-        let talk = Talk::default();
+        let talk = Talk::new(&config.glossary()?.into());
         while let Some(source) = lines.next_line().await? {
             count += 1;
             // One line out per line in, so that the two can be laid side by side.

@@ -27,6 +27,7 @@ use crate::{
     protocol::frame::TICKS_PER_PACKET,
     router::{LaneHandle, LaneKey, PipelineFactory, RoomSerial, SpeakerHandle, SpeakerKey, backlog::LaneBacklog},
     time::{Clock, Millis, SampleRate},
+    trade::Glossary,
 };
 
 /// Silence after the recording, as an open microphone sends it: longer than any endpointing.
@@ -77,16 +78,16 @@ pub struct Player {
 }
 
 impl Player {
-    /// Over `stages`; the translator gets ready for `directions` first, as it does while people join a room.
+    /// Over `stages`, with a server's `own` terms; the translator gets ready for `directions` first, as it does while people join a room.
     ///
     /// # Errors
     /// When the translator fails.
-    pub async fn new(stages: Stages, directions: &[(Language, Language)]) -> anyhow::Result<Self> {
+    pub async fn new(stages: Stages, own: Glossary, directions: &[(Language, Language)]) -> anyhow::Result<Self> {
         for (from, to) in directions {
             stages.mt.submit(MtJob::prepare(*from, *to), Priority::Mt, PATIENCE)?.output().await?;
         }
         let clock = Clock::start();
-        let pipelines = Pipelines::empty(clock);
+        let pipelines = Pipelines::empty(clock).with_glossary(own);
         pipelines.fill(stages);
         Ok(Self { pipelines, clock })
     }
