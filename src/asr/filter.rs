@@ -137,6 +137,20 @@ pub fn clean(text: &str, evidence: &Evidence) -> String {
     if believed { text.to_owned() } else { String::new() }
 }
 
+/// Letters that nobody says twice by chance: four or five words.
+const AGAIN: usize = 20;
+/// The same where a character is a syllable or more.
+const AGAIN_UNSPACED: usize = 8;
+
+/// True when `heard`, which should go on behind `committed`, says a stretch of it again: Whisper lost its place and began anew.
+pub(super) fn says_again(committed: &str, heard: &str, language: Language) -> bool {
+    let (committed, heard) = (normalised(committed), normalised(heard));
+    let least = if language.is_unspaced() { AGAIN_UNSPACED } else { AGAIN };
+    let bounds: Vec<usize> = heard.char_indices().map(|(at, _)| at).chain([heard.len()]).collect();
+    let runs = bounds.iter().zip(bounds.iter().skip(least));
+    runs.filter_map(|(from, to)| heard.get(*from..*to)).any(|run| committed.contains(run))
+}
+
 /// True for a piece of the prompt. Those are the words people say here, so little doubt is not enough.
 fn is_recited(said: &str, evidence: &Evidence) -> bool {
     evidence.prompted.is_some_and(|prompt| normalised(prompt).contains(said))

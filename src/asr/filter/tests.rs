@@ -11,6 +11,17 @@ fn noise(language: Language) -> Evidence {
 }
 
 #[test]
+fn who_begins_anew_says_it_again() {
+    let again = |committed: &str, heard: &str, tag: &str| says_again(committed, heard, tag.parse().unwrap());
+    assert!(again("The boat with our umbrellas leaves", " on. The boat with our umbrellas leaves on Monday.", "en"));
+    assert!(again("明天下午船要开往汉堡港", "口。明天下午船要开往汉堡港口", "zh"));
+    assert!(!again("The boat leaves today,", " and the other boat leaves tomorrow.", "en"));
+    assert!(!again("明天开船，", "后天开船。", "zh"));
+    assert!(!again("", "anything that is long enough to be something", "en"));
+    assert!(!again("anything that is long enough to be something", "", "en"));
+}
+
+#[test]
 fn subtitle_endings_vanish_on_noise_only() {
     for (language, text) in [
         (Language::EN, "Thanks for watching!"),
