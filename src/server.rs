@@ -69,7 +69,11 @@ impl Server {
         let metrics = recorder()?;
         let clock = Clock::start();
         let ready = Arc::new(AtomicBool::new(false));
-        let pipelines = Arc::new(Pipelines::empty(clock).with_glossary(config.glossary()?));
+        let own = config.glossary()?;
+        if let Some(file) = &config.rooms.glossary {
+            tracing::info!(terms = own.len(), file = %file.display(), "the server's own glossary");
+        }
+        let pipelines = Arc::new(Pipelines::empty(clock).with_glossary(own));
         let rooms = Arc::new(RoomRegistry::new(router_options(config), clock, pipelines.clone()).with_key(key));
         let (security, tls) = protection(config, &state_dir, clock.unix())?;
         let public = config.server.public_url.as_deref().map(str::parse).transpose()?;
