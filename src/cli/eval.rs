@@ -131,10 +131,11 @@ impl Eval {
         let mut directions: Vec<_> = clips.iter().map(|c| (c.from, c.to)).collect();
         directions.sort_unstable();
         directions.dedup();
+        let own = config.glossary()?;
         for mode in &self.mode {
             let options = Arc::new(mode.apply((*stages.options).clone()));
             let stages = Stages { options, ..stages.clone() };
-            let player = Player::new(stages, config.glossary()?, &directions).await?;
+            let player = Player::new(stages, own.clone(), &directions).await?;
             let before = stage_seconds(&metrics.render());
             let (run, played) = self.play(*mode, &player, &clips).await?;
             let after = stage_seconds(&metrics.render());

@@ -75,13 +75,15 @@ struct Stages {
     /// Only to begin with recordings.
     ears: Option<(Handle<VadJob, VadOutput>, Handle<AsrJob, Hypothesis>)>,
     mt: Handle<MtJob, Translation>,
+    /// The server's own terms.
+    own: Arc<Glossary>,
 }
 
 impl Stages {
     async fn open(config: &Config, recordings: bool) -> anyhow::Result<Self> {
         let engines = Engines::open(config)?;
         let ears = if recordings { Some((engines.vad().await?, engines.asr().await?)) } else { None };
-        Ok(Self { ears, mt: engines.mt().await? })
+        Ok(Self { ears, mt: engines.mt().await?, own: Arc::new(config.glossary()?) })
     }
 }
 
@@ -128,8 +130,7 @@ pub(super) async fn ablation(config: &Config, task: &Task<'_>) -> anyhow::Result
 }
 
 async fn lines(config: &Config, task: &Task<'_>, stages: &Stages, parts: Parts) -> anyhow::Result<Vec<Line>> {
-    let own = Arc::new(config.glossary()?);
-    let fresh = || (Talk { parts, ..Talk::new(&own) }, Context::default());
+    let fresh = || (Talk { parts, ..Talk::new(&stages.own) }, Context::default());
     let (mut talk, mut truth) = fresh();
     let mut lines = Vec::new();
     for item in &task.items {

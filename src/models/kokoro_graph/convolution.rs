@@ -8,7 +8,7 @@
 //! so are their sums; only the bias, formerly rounded to a step of the scale, is exact now. A grouped convolution becomes a
 //! float `Conv` instead; there are none in Kokoro's published graph.
 
-use super::graph::{Edits, Index, MS_DOMAIN, integer, node, other_input, output, transpose};
+use super::graph::{Edits, Index, MS_DOMAIN, integer, node, of_domain, other_input, output, transpose};
 use crate::{
     inference::operators,
     models::onnx_proto::{NodeProto, TensorProto, tensor_proto::DataType},
@@ -149,15 +149,15 @@ fn product(chain: &Chain<'_>, window: &Window, edits: &mut Edits) -> Option<Vec<
         ("after", window.pads[1]),
     ];
     let quantise = NodeProto {
-        domain: Some(operators::DOMAIN.into()),
         output: vec![windows.clone(), scale.clone(), zero.clone()],
         ..node(operators::WINDOWS, &[&by_time], &windows, attributes.map(|(name, value)| integer(name, value)).into())
     };
     let product = name("product"); // [1, time out, channels out]
     let mut inputs = vec![windows.as_str(), &weights, &scale, chain.weight_scale, &zero, &weight_zero];
     inputs.extend(chain.bias);
-    let multiply = NodeProto { domain: Some(MS_DOMAIN.into()), ..node("MatMulIntegerToFloat", &inputs, &product, Vec::new()) };
-    edits.is_by_time(chain.result, &product);
+    let quantise = of_domain(operators::DOMAIN, quantise);
+    let multiply = of_domain(MS_DOMAIN, node("MatMulIntegerToFloat", &inputs, &product, Vec::new()));
+    edits.note_by_time(chain.result, &product);
     Some(vec![transpose(chain.input, &by_time), quantise, multiply, transpose(&product, chain.result)])
 }
 

@@ -138,7 +138,7 @@ impl Edits {
     }
 
     /// Notes that new nodes have `value`, [1, channels, time], as [1, time, channels] under the name `by_time`.
-    pub(super) fn is_by_time(&mut self, value: &str, by_time: &str) {
+    pub(super) fn note_by_time(&mut self, value: &str, by_time: &str) {
         // The first to make it stands in front of everybody who could use it.
         self.by_time.entry(value.to_owned()).or_insert_with(|| by_time.to_owned());
     }
@@ -216,6 +216,11 @@ pub(super) fn node(op: &str, inputs: &[&str], output: &str, attributes: Vec<Attr
         attribute: attributes,
         ..NodeProto::default()
     }
+}
+
+/// The same node, but of an operator set that is not the standard one.
+pub(super) fn of_domain(domain: &str, node: NodeProto) -> NodeProto {
+    NodeProto { domain: Some(domain.to_owned()), ..node }
 }
 
 /// [1, channels, time] <-> [1, time, channels].

@@ -4,7 +4,7 @@
 //! the speaker's style. `InstanceNormalization` is that formula in one pass with vectors for s and b. A pattern that does not
 //! fit is left alone: it is only slower. Where a Snake activation follows (48 of 68), both become one operator of ours.
 
-use super::graph::{Edits, Index, float, node, other_input, output, transpose};
+use super::graph::{Edits, Index, float, node, of_domain, other_input, output, transpose};
 use crate::{inference::operators, models::onnx_proto::NodeProto};
 
 /// Rewrites every normalisation that fits; how many did.
@@ -81,14 +81,9 @@ fn fuse(
     if let Some(snake) = Snake::after(index, result) {
         let by_time = format!("{}/by_time", snake.result); // [1, time, channels]
         let activated = format!("{}/activated", snake.result);
-        let mut operator = node(
-            operators::SNAKE,
-            &[&by_time, &scale_1d, &shift_1d, snake.alpha, snake.beta],
-            &activated,
-            vec![float("epsilon", epsilon)],
-        );
-        operator.domain = Some(operators::DOMAIN.into());
-        edits.is_by_time(input, &by_time);
+        let inputs = [&by_time, &scale_1d, &shift_1d, snake.alpha, snake.beta];
+        let operator = of_domain(operators::DOMAIN, node(operators::SNAKE, &inputs, &activated, vec![float("epsilon", epsilon)]));
+        edits.note_by_time(input, &by_time);
         nodes.extend([transpose(input, &by_time), operator, transpose(&activated, snake.result)]);
         return Some((snake.position, nodes));
     }
