@@ -118,12 +118,22 @@ pub fn session(model: &Path, options: &SessionOptions) -> Result<Session, OnnxEr
         let configured = SessionBuilder::new(environment).map_err(|e| failed(e.to_string()))?;
         let domain = operators::domain().map_err(|e| failed(e.to_string()))?;
         let configured = configure(configured, options, domain).map_err(|e| failed(e.to_string()))?;
-        let mut configured = if providers.is_empty() {
+        let on_cpu = providers.is_empty();
+        let mut configured = if on_cpu {
             configured
         } else {
             configured.with_execution_providers(providers).map_err(|e| failed(e.to_string()))?
         };
-        configured.commit_from_file(model).map_err(|e| failed(e.to_string()))
+        let adopted = if on_cpu { adopted(model) } else { None };
+        match adopted {
+            Some(graph) => {
+                let folder = model.parent().unwrap_or(Path::new(".")).to_string_lossy();
+                let entry = "session.model_external_initializers_file_folder_path";
+                let mut configured = configured.with_config_entry(entry, folder).map_err(|e| failed(e.to_string()))?;
+                configured.commit_from_memory(&graph).map_err(|e| failed(e.to_string()))
+            }
+            None => configured.commit_from_file(model).map_err(|e| failed(e.to_string())),
+        }
     };
     match accelerator(options.provider) {
         Ok(None) => build(Vec::new()),
@@ -136,6 +146,13 @@ pub fn session(model: &Path, options: &SessionOptions) -> Result<Session, OnnxEr
             build(Vec::new())
         }
     }
+}
+
+/// The graph with operators of ours, when it is one whose weights lie beside it: only language models' do, and theirs are the operators.
+fn adopted(model: &Path) -> Option<Vec<u8>> {
+    const LARGEST: u64 = 1 << 24;
+    let small = model.metadata().is_ok_and(|m| m.len() <= LARGEST);
+    if small { operators::adopt(&std::fs::read(model).ok()?, std::path::absolute(model).ok()?.parent()?) } else { None }
 }
 
 #[allow(clippy::result_large_err, reason = "the builders' own error, handled a line later")]

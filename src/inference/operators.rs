@@ -1,9 +1,14 @@
 //! Operators of our own that ONNX Runtime runs inside a graph, where its own ones are slow on a CPU.
 //!
-//! The converters of [`crate::models`] put them into graphs by the names here; [`super::onnx`] gives them to every session. Both hold
-//! tensors as [1, time, channels], so that the values of one moment lie side by side, as matrix products and vector instructions want
-//! them. A graph may be anything: what does not fit is an error, never a panic.
+//! [`super::onnx`] gives them to every session. A graph may be anything: what does not fit is an error, never a panic.
+//!
+//! - [`snake`] and [`windows`]: for Kokoro; the converters of [`crate::models`] put them into its graph by the names here. Both hold
+//!   tensors as [1, time, channels], so that the values of one moment lie side by side, as matrix products and vector instructions want
+//!   them.
+//! - `nbits`: for language models; replaces an operator of ONNX Runtime when a graph is loaded, on processors that can.
 
+#[cfg(target_arch = "x86_64")]
+mod nbits;
 mod snake;
 mod windows;
 
@@ -24,7 +29,19 @@ pub const DOMAIN: &str = "tongchuan";
 
 /// What a session must be given before it loads a graph with these operators.
 pub(super) fn domain() -> ort::Result<OperatorDomain> {
-    OperatorDomain::new(DOMAIN)?.add(snake::Snake)?.add(windows::Windows::default())
+    let domain = OperatorDomain::new(DOMAIN)?.add(snake::Snake)?.add(windows::Windows::default())?;
+    #[cfg(target_arch = "x86_64")]
+    let domain = domain.add(nbits::MatMul)?;
+    Ok(domain)
+}
+
+/// The graph (an `.onnx` file's bytes, with its weights in files of `folder`) with operators that this processor has better code for in place of ONNX Runtime's; nothing where
+/// there are none.
+pub(super) fn adopt(model: &[u8], folder: &std::path::Path) -> Option<Vec<u8>> {
+    #[cfg(target_arch = "x86_64")]
+    return nbits::adopt(model, folder);
+    #[cfg(not(target_arch = "x86_64"))]
+    None
 }
 
 /// The `n`th input as floats, with its dimensions.

@@ -18,11 +18,11 @@ use std::{fs, path::Path};
 use prost::Message;
 
 use self::graph::{Edits, Index};
-use super::{
-    ConvertError,
+use super::ConvertError;
+use crate::inference::{
     onnx_proto::{ModelProto, OperatorSetIdProto},
+    operators,
 };
-use crate::inference::operators;
 
 /// How often each rewrite applied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -17,9 +17,6 @@ pub mod gguf_to_onnx;
 pub mod index;
 mod install;
 pub mod kokoro_graph;
-// Generated: regenerated, never formatted.
-#[rustfmt::skip]
-pub mod onnx_proto;
 pub mod progress;
 mod pull;
 pub mod store;

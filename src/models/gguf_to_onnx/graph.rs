@@ -11,16 +11,14 @@ use std::{
 
 use prost::Message;
 
-use super::{
-    super::onnx_proto::{
-        AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
-        TensorShapeProto, TypeProto, ValueInfoProto,
-        attribute_proto::AttributeType,
-        tensor_proto::{DataLocation, DataType},
-        tensor_shape_proto::{Dimension, dimension},
-        type_proto,
-    },
-    quantize::{BLOCK, Bits, Quantized},
+use super::quantize::{BLOCK, Bits, Quantized};
+use crate::inference::onnx_proto::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto,
+    attribute_proto::AttributeType,
+    tensor_proto::{DataLocation, DataType},
+    tensor_shape_proto::{Dimension, dimension},
+    type_proto,
 };
 
 /// A page: what a memory map of one tensor must start at to be a map and not a copy.

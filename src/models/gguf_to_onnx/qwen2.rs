@@ -8,10 +8,7 @@
 //! computed: generation needs no other, and over a prompt the output layer would cost as much as several layers.
 
 use super::{
-    super::{
-        gguf::{Gguf, Tensor},
-        onnx_proto::tensor_proto::DataType,
-    },
+    super::gguf::{Gguf, Tensor},
     Failure,
     graph::{
         Dim::{Fixed, Named},
@@ -19,6 +16,7 @@ use super::{
     },
     quantize::{self, BLOCK, Bits},
 };
+use crate::inference::onnx_proto::tensor_proto::DataType;
 
 /// Longest prompt and answer together, in tokens. The rotary tables are stored up to here; an interpreter's prompts are a few
 /// hundred tokens, and the model's own 32,768 would cost 16 MB for nothing.

@@ -9,9 +9,9 @@
 //! float `Conv` instead; there are none in Kokoro's published graph.
 
 use super::graph::{Edits, Index, MS_DOMAIN, integer, node, of_domain, other_input, output, transpose};
-use crate::{
-    inference::operators,
-    models::onnx_proto::{NodeProto, TensorProto, tensor_proto::DataType},
+use crate::inference::{
+    onnx_proto::{NodeProto, TensorProto, tensor_proto::DataType},
+    operators,
 };
 
 /// One chain, taken apart.

@@ -5,7 +5,7 @@
 //! fit is left alone: it is only slower. Where a Snake activation follows (48 of 68), both become one operator of ours.
 
 use super::graph::{Edits, Index, float, node, of_domain, other_input, output, transpose};
-use crate::{inference::operators, models::onnx_proto::NodeProto};
+use crate::inference::{onnx_proto::NodeProto, operators};
 
 /// Rewrites every normalisation that fits; how many did.
 pub(super) fn rewrite(index: &Index<'_>, edits: &mut Edits) -> usize {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     inference::onnx::{self, OnnxError, SessionOptions},
-    models::onnx_proto::{
+    inference::onnx_proto::{
         GraphProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto, tensor_proto::DataType, type_proto,
     },
     models::{load_test_runtime, test_file},

@@ -1,0 +1,176 @@
+//! The products of [`super`] with AVX-512's dot products of bytes (VNNI): a lane per row of weights.
+
+use std::arch::x86_64::{
+    __m512, __m512i, _MM_HINT_T0, _mm_and_si128, _mm_cvtsi64_si128, _mm_prefetch, _mm_set1_epi8, _mm_srli_epi16,
+    _mm_storeu_si128, _mm_unpacklo_epi8, _mm256_loadu_si256, _mm512_abs_ps, _mm512_add_epi32, _mm512_and_si512,
+    _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_cvtps_epi32, _mm512_dpbusd_epi32,
+    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps, _mm512_mul_ps,
+    _mm512_reduce_add_epi32, _mm512_reduce_max_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_srli_epi16, _mm512_storeu_ps,
+};
+
+use half::f16;
+
+use super::{Activations, BLOCK, TILE, packed::Tile};
+
+/// A block's values 4 d to 4 d + 3 in vector d.
+type Words = [__m512i; BLOCK / 4];
+
+/// Quantises a row of activations.
+#[target_feature(enable = "avx512f")]
+pub(super) fn quantise(x: &[f32], codes: &mut [i32], scales: &mut [f32], sums: &mut [f32]) {
+    let blocks = x.as_chunks::<BLOCK>().0.iter().zip(codes.as_chunks_mut::<{ BLOCK / 4 }>().0);
+    for ((x, codes), (scale, sum)) in blocks.zip(scales.iter_mut().zip(sums)) {
+        let (x, codes) = (x.as_chunks::<TILE>().0, codes.as_chunks_mut::<4>().0);
+        let (first, last) = (load(&x[0]), load(&x[1]));
+        let top = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(first), _mm512_abs_ps(last)));
+        let inverse = _mm512_set1_ps(if top > 0.0 { 127.0 / top } else { 0.0 });
+        let (first, last) = (_mm512_mul_ps(first, inverse), _mm512_mul_ps(last, inverse));
+        let (first, last) = (_mm512_cvtps_epi32(first), _mm512_cvtps_epi32(last));
+        for (codes, rounded) in codes.iter_mut().zip([first, last]) {
+            // SAFETY: there is room for 16 bytes, no alignment is asked.
+            unsafe { _mm_storeu_si128(codes.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(rounded)) };
+        }
+        *scale = top / 127.0;
+        *sum = *scale * _mm512_reduce_add_epi32(_mm512_add_epi32(first, last)) as f32;
+    }
+}
+
+/// Adds the products of a tile's rows with each row of activations.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+pub(super) fn multiply(tile: Tile<'_>, a: &Activations, products: &mut [[f32; TILE]]) {
+    match products {
+        // With one row, its products stay in a register.
+        [only] => {
+            let mut product = load(only);
+            of_blocks::<false>(tile, |n, weights, scales| product = add(weights, scales, a.block(0, n), product));
+            store(only, product);
+        }
+        many => of_blocks::<true>(tile, |n, weights, scales| {
+            for (m, products) in many.iter_mut().enumerate() {
+                store(products, add(weights, scales, a.block(m, n), load(products)));
+            }
+        }),
+    }
+}
+
+/// `work(n, weights, [scales, zero points times scales])` for every block of a tile's rows, a lane each. With `AHEAD` memory is asked for
+/// what comes next: work on many rows takes so long that the processor does not do that by itself.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+#[inline]
+fn of_blocks<const AHEAD: bool>(tile: Tile<'_>, mut work: impl FnMut(usize, Words, [__m512; 2])) {
+    let mut n = 0;
+    match tile {
+        Tile::Four(groups) => {
+            for group in groups {
+                if AHEAD {
+                    ahead(group);
+                }
+                for (codes, (scales, zeros)) in group.codes.iter().zip(group.scales.iter().zip(&group.zeros)) {
+                    let scales = widen(scales);
+                    work(n, four_bits(codes), [scales, _mm512_mul_ps(scales, nibbles(zeros))]);
+                    n += 1;
+                }
+            }
+        }
+        Tile::Eight(groups) => {
+            for group in groups {
+                if AHEAD {
+                    ahead(group);
+                }
+                for (codes, scales) in group.codes.iter().zip(&group.scales) {
+                    let scales = widen(scales);
+                    work(n, eight_bits(codes), [scales, _mm512_mul_ps(scales, _mm512_set1_ps(128.0))]);
+                    n += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Asks for what lies two groups further.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn ahead<T>(group: &T) {
+    for line in (0..size_of::<T>()).step_by(64) {
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(group).wrapping_add(2).cast::<i8>().wrapping_add(line));
+    }
+}
+
+/// `products` and those of one block.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+#[inline]
+fn add(
+    weights: Words,
+    [scales, zeros]: [__m512; 2],
+    (codes, scale, sum): (&[i32; BLOCK / 4], f32, f32),
+    products: __m512,
+) -> __m512 {
+    let mut sum_of_codes = _mm512_setzero_si512();
+    for (weights, codes) in weights.iter().zip(codes) {
+        sum_of_codes = _mm512_dpbusd_epi32(sum_of_codes, *weights, _mm512_set1_epi32(*codes));
+    }
+    let products = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum_of_codes), _mm512_mul_ps(scales, _mm512_set1_ps(scale)), products);
+    _mm512_fnmadd_ps(zeros, _mm512_set1_ps(sum), products)
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn four_bits(codes: &[[u8; 4 * TILE]; 4]) -> Words {
+    let nibble = _mm512_set1_epi8(15);
+    let mut words = [nibble; BLOCK / 4];
+    for (d, codes) in codes.iter().enumerate() {
+        let codes = bytes(codes);
+        words[d] = _mm512_and_si512(codes, nibble);
+        words[d + 4] = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), nibble);
+    }
+    words
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn eight_bits(codes: &[[u8; 4 * TILE]; 8]) -> Words {
+    let mut words = [_mm512_setzero_si512(); BLOCK / 4];
+    for (word, codes) in words.iter_mut().zip(codes) {
+        *word = bytes(codes);
+    }
+    words
+}
+
+/// 16 numbers of four bits, the first in the low half of a byte.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn nibbles(packed: &[u8; TILE / 2]) -> __m512 {
+    let packed = _mm_cvtsi64_si128(i64::from_le_bytes(*packed));
+    let nibble = _mm_set1_epi8(15);
+    let each = _mm_unpacklo_epi8(_mm_and_si128(packed, nibble), _mm_and_si128(_mm_srli_epi16::<4>(packed), nibble));
+    _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(each))
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn widen(values: &[f16; TILE]) -> __m512 {
+    // SAFETY: 32 bytes are there, no alignment is asked.
+    _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(values.as_ptr().cast()) })
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn bytes(values: &[u8; 64]) -> __m512i {
+    // SAFETY: 64 bytes are there, no alignment is asked.
+    unsafe { _mm512_loadu_si512(values.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn load(values: &[f32; TILE]) -> __m512 {
+    // SAFETY: 16 floats are there, no alignment is asked.
+    unsafe { _mm512_loadu_ps(values.as_ptr()) }
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn store(into: &mut [f32; TILE], values: __m512) {
+    // SAFETY: there is room for 16 floats, no alignment is asked.
+    unsafe { _mm512_storeu_ps(into.as_mut_ptr(), values) }
+}
