@@ -37,10 +37,10 @@ const STAGE: &str = "asr";
 /// Encoder positions per second of sound.
 const POSITIONS_PER_SECOND: usize = 50;
 /// Positions of silence after the clip. The full window (1,500) costs over a second more on two cores. With 128 positions 5 of 70
-/// development recordings went round in circles, with 160 2 of them, with 192 none. It hears better, too, the more
-/// there is: of people's recordings 10.4 % wrong in Chinese and 12.4 % in English with 192, 10.1 and 10.3 with 320, 9.9 and 8.9 with the
-/// full window; but each 100 positions cost 40 ms.
-const MARGIN: usize = 192;
+/// development recordings went round in circles, with 160 2 of them, with 192 none. It hears better, too, the more there is: of people's
+/// recordings 10.4 % wrong in Chinese and 12.4 % in English with 192, 10.1 and 10.3 with 320, 9.9 and 8.9 with the full window; but each 100
+/// positions cost 40 ms.
+const MARGIN: usize = 320;
 /// The same for a partial decode, of which there are many: one that goes round in circles is not believed, and the next is another.
 const PARTIAL_MARGIN: usize = 96;
 /// More silence for the second try of a clip that went round in circles: half a second of computing at most, where the full window

@@ -72,8 +72,9 @@ struct Stall {
     sequence: u32,
     /// What was recognised at each microphone.
     heard: [Vec<String>; 2],
-    /// Utterances without their words, and words that are not yet spoken.
+    /// Utterances without their words, words without their translation, and speech that is being played.
     open: usize,
+    untranslated: usize,
     streams: usize,
     /// How many interpretations still come back into the microphones.
     echoes: usize,
@@ -110,6 +111,7 @@ impl Stall {
             sequence: 0,
             heard: [Vec::new(), Vec::new()],
             open: 0,
+            untranslated: 0,
             streams: 0,
             echoes: usize::MAX,
         }
@@ -136,7 +138,7 @@ impl Stall {
             let now = self.table.now_ms();
             let sounding =
                 self.table.mics.iter().any(|mic| mic.len() / 16 > now) || self.ears.iter().any(|(_, until)| *until > now);
-            if sounding || self.open > 0 || self.streams > 0 {
+            if sounding || self.open + self.untranslated + self.streams > 0 {
                 still_since = Instant::now();
             } else if still_since.elapsed() > quiet {
                 return;
@@ -167,7 +169,7 @@ impl Stall {
                 let utterance = UtteranceId(utterance * 2 + who as u64);
                 let text = LaneInput::Text { utterance, from: language, text: committed, last: true, speech_end: None, doubtful };
                 self.lanes[who].tx.send(text).await.expect("the lane lives");
-                self.streams += 1;
+                self.untranslated += 1;
             }
             SpeakerEvent::UtteranceStarted { .. } => self.open += 1,
             SpeakerEvent::UtteranceEnded { .. } => self.open -= 1,
@@ -192,6 +194,9 @@ impl Stall {
                 add(&mut self.table.mics[1 - lane], back, &samples, self.mixing.playback);
                 add(&mut self.table.mics[lane], back + 40, &samples, self.mixing.playback);
             }
+            // Not everything that is heard is worth saying: a sigh has words on a caption, and no speech.
+            LaneEvent::Translated { last: true, .. } => self.untranslated -= 1,
+            LaneEvent::SpeechStarted { .. } => self.streams += 1,
             LaneEvent::SpeechEnded { .. } => {
                 self.streams -= 1;
                 self.echoes = self.echoes.saturating_sub(1);
