@@ -4,7 +4,13 @@
 //! A short greeting in front of a sentence is translated with it: alone it would cost a translation and say little. How long a clause
 //! must be to stand alone is the [`Patience`] with its language. Clauses that are there together are translated together.
 
-use crate::{language::Language, tts::clauses};
+use std::ops::Range;
+
+use crate::{
+    language::Language,
+    trade::{Context, read},
+    tts::clauses,
+};
 
 /// Letters, or characters of unspaced languages, below which a sentence waits for the next one.
 const SHORTEST: usize = 4;
@@ -26,11 +32,11 @@ impl Patience {
 
     /// For words in `from`.
     ///
-    /// About 2.5 s of speech make a clause that a translation can begin with; shorter ones are translated visibly worse. Where the verb
+    /// About 2 s of speech make a clause that a translation can begin with; shorter ones are translated visibly worse. Where the verb
     /// ends the sentence, its beginning does not say yet what is going to be said of it: there it is twice that.
     pub fn of(from: Language) -> Self {
         let scale = if VERB_LAST.contains(&from.tag()) { 2 } else { 1 };
-        let (clause, longest, together) = if from.is_unspaced() { (10, 24, 40) } else { (30, 80, 120) };
+        let (clause, longest, together) = if from.is_unspaced() { (7, 16, 40) } else { (30, 60, 120) };
         Self { clause: clause * scale, longest: longest * scale, together }
     }
 }
@@ -106,11 +112,19 @@ impl Segments {
             return None;
         }
         let follows = |end: usize| text.get(end..).and_then(|rest| rest.chars().next());
+        // The recogniser writes Western marks between Chinese characters too; between digits they are part of a number.
+        let parts = |c: char| c.is_whitespace() || language.is_unspaced() && !c.is_ascii_digit();
+        let amounts: Vec<Range<usize>> = read(text, language, &Context::default()).into_iter().map(|a| a.span).collect();
+        // "Plus four nine, one five": what follows an amount may belong to it.
+        let in_amount = |at: usize, end: usize| {
+            let next = text.len() - text[end..].trim_start().len();
+            let goes_on = next == text.len() || amounts.iter().any(|amount| amount.start <= next && next < amount.end);
+            amounts.iter().any(|amount| amount.start < at && (at < amount.end || at == amount.end && goes_on))
+        };
         let boundary = |(at, c): (usize, char)| {
             let end = at + c.len_utf8();
-            let ends =
-                matches!(c, '，' | '；') || matches!(c, ',' | ';' | '،' | '؛') && follows(end).is_none_or(char::is_whitespace);
-            ends.then_some(end)
+            let ends = matches!(c, '，' | '；') || matches!(c, ',' | ';' | '،' | '؛') && follows(end).is_none_or(parts);
+            (ends && !in_amount(at, end)).then_some(end)
         };
         let mark = text.char_indices().filter_map(boundary).next_back();
         let mark = mark.filter(|end| letters(&text[..*end]) >= patience.clause);
@@ -199,6 +213,17 @@ mod tests {
             sentences(Language::EN, &[clause, " but not these."]),
             ["We have been buying umbrellas for years, but not these."]
         );
+    }
+
+    #[test]
+    fn a_mark_behind_an_amount_parts_clauses_when_something_else_follows() {
+        let front = "这把伞批发价是三块八,";
+        assert_eq!(early(Language::ZH, &[front, "要是零售", "就贵一点。"]), [front, "要是零售就贵一点。"]);
+        assert_eq!(early(Language::ZH, &["我们仓库里还有,", "12,000把伞。"]).len(), 2);
+        let text = ["You can always reach me in the office at 0800,", " 555 12 34."];
+        assert_eq!(early(Language::EN, &text), [text.concat()]);
+        let text = ["Early in the spring we have sent you 300,", " and the others", " in May."];
+        assert_eq!(early(Language::EN, &text), [text[0], "and the others in May."]);
     }
 
     #[test]
