@@ -14,7 +14,7 @@ import { Uplink } from './uplink.js';
 /** Ask for a sign of life after this much quiet; browsers do not show the server's pings. */
 const PING_AFTER_MS = 4_000;
 /** No sign of life for this long: the link is dead, whatever the socket says. */
-const DEAD_AFTER_MS = 10_000;
+const DEAD_AFTER_MS = 9_000;
 /** After the network changed or the page was asleep, an answer must come sooner. */
 const PROBE_MS = 2_500;
 /** A socket that brought no `welcome` by then is given up. */

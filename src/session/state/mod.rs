@@ -56,8 +56,8 @@ impl Default for SessionOptions {
     fn default() -> Self {
         Self {
             hello_limit: Duration::from_secs(5),
-            ping_every: Duration::from_secs(5),
-            silence_limit: Duration::from_secs(10),
+            ping_every: Duration::from_secs(4),
+            silence_limit: Duration::from_secs(9),
             bad_messages: 8,
             messages_per_second: 10,
             message_burst: 20,

@@ -130,12 +130,12 @@ fn floods_are_limited() {
 #[test]
 fn pings_go_out_and_silence_ends_it() {
     let mut session = joined();
-    assert_eq!(session.poll_timeout(), Some(Millis(5000)));
-    assert_eq!(tell(&mut session, 5000, Input::Timeout), [Output::Ping]);
-    tell(&mut session, 5100, Input::Received(Incoming::Alive));
-    assert_eq!(tell(&mut session, 10_000, Input::Timeout), [Output::Ping]);
-    assert_eq!(session.poll_timeout(), Some(Millis(15_000)));
-    let outputs = tell(&mut session, 15_100, Input::Timeout);
+    assert_eq!(session.poll_timeout(), Some(Millis(4000)));
+    assert_eq!(tell(&mut session, 4000, Input::Timeout), [Output::Ping]);
+    tell(&mut session, 4100, Input::Received(Incoming::Alive));
+    assert_eq!(tell(&mut session, 8000, Input::Timeout), [Output::Ping]);
+    assert_eq!(session.poll_timeout(), Some(Millis(12_000)));
+    let outputs = tell(&mut session, 13_100, Input::Timeout);
     assert_eq!(outputs.last(), Some(&Output::Close(Some(CloseCode::Idle), LeaveReason::Lost)));
     assert_eq!(session.poll_timeout(), None);
 }
