@@ -184,7 +184,7 @@ fn a_client_that_stops_sending_is_asked_whether_it_is_there() {
     assert!(matches!(tell(&mut session, 1000, packet())[..], [Output::Packet(_)]));
     assert_eq!(session.poll_timeout(), Some(Millis(1600)));
     assert_eq!(tell(&mut session, 1600, Input::Timeout), [Output::Ping]);
-    assert_eq!(session.poll_timeout(), Some(Millis(5000)), "without an answer nothing is known");
+    assert_eq!(session.poll_timeout(), Some(Millis(4000)), "without an answer nothing is known");
     tell(&mut session, 1700, Input::Received(Incoming::Alive));
     assert_eq!(tell(&mut session, 2000, Input::Timeout), [Output::Quiet]);
 }
@@ -198,7 +198,7 @@ fn a_client_that_comes_back_without_the_rest_of_its_sentence_is_not_waited_for()
     tell(&mut session, 750, Input::Received(Incoming::Alive));
     assert_eq!(tell(&mut session, 1100, Input::Timeout), [Output::Quiet]);
     // Who is new has no sentence to end.
-    assert_eq!(joined().poll_timeout(), Some(Millis(5000)));
+    assert_eq!(joined().poll_timeout(), Some(Millis(4000)));
 }
 
 #[test]
