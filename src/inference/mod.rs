@@ -4,11 +4,12 @@
 //! - [`queue`]: the bounded, deadline-ordered queue in front of one model (pure);
 //! - [`worker`]: one OS thread that owns one model, with a watch over it;
 //! - [`onnx`]: the only place that builds ONNX Runtime sessions;
-//! - [`operators`]: what its graphs compute with code of ours; [`onnx_proto`] is the format of those.
+//! - [`operators`]: what its graphs compute with code of ours; [`onnx_proto`] is the format of those, [`onnx_attributes`] a part of it by hand.
 
 pub mod compute;
 mod exit;
 pub mod onnx;
+pub mod onnx_attributes;
 // Generated: regenerated, never formatted.
 #[rustfmt::skip]
 pub mod onnx_proto;

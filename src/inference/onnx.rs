@@ -126,10 +126,10 @@ pub fn session(model: &Path, options: &SessionOptions) -> Result<Session, OnnxEr
         };
         let adopted = if on_cpu { adopted(model) } else { None };
         match adopted {
-            Some(graph) => {
-                let folder = model.parent().unwrap_or(Path::new(".")).to_string_lossy();
+            Some((graph, folder)) => {
                 let entry = "session.model_external_initializers_file_folder_path";
-                let mut configured = configured.with_config_entry(entry, folder).map_err(|e| failed(e.to_string()))?;
+                let mut configured =
+                    configured.with_config_entry(entry, folder.to_string_lossy()).map_err(|e| failed(e.to_string()))?;
                 configured.commit_from_memory(&graph).map_err(|e| failed(e.to_string()))
             }
             None => configured.commit_from_file(model).map_err(|e| failed(e.to_string())),
@@ -148,11 +148,16 @@ pub fn session(model: &Path, options: &SessionOptions) -> Result<Session, OnnxEr
     }
 }
 
-/// The graph with operators of ours, when it is one whose weights lie beside it: only language models' do, and theirs are the operators.
-fn adopted(model: &Path) -> Option<Vec<u8>> {
+/// The graph with operators of ours and the folder of its weights, when it is one whose weights lie beside it: only language models' do,
+/// and theirs are the operators.
+fn adopted(model: &Path) -> Option<(Vec<u8>, PathBuf)> {
     const LARGEST: u64 = 1 << 24;
-    let small = model.metadata().is_ok_and(|m| m.len() <= LARGEST);
-    if small { operators::adopt(&std::fs::read(model).ok()?, std::path::absolute(model).ok()?.parent()?) } else { None }
+    if model.metadata().ok()?.len() > LARGEST {
+        return None;
+    }
+    let folder = std::path::absolute(model).ok()?.parent()?.to_owned();
+    let graph = operators::adopt(&std::fs::read(model).ok()?, &folder)?;
+    Some((graph, folder))
 }
 
 #[allow(clippy::result_large_err, reason = "the builders' own error, handled a line later")]

@@ -35,8 +35,8 @@ pub(super) fn domain() -> ort::Result<OperatorDomain> {
     Ok(domain)
 }
 
-/// The graph (an `.onnx` file's bytes, with its weights in files of `folder`) with operators that this processor has better code for in place of ONNX Runtime's; nothing where
-/// there are none.
+/// The graph (an `.onnx` file's bytes, with its weights in files of `folder`) with operators that this processor has better code for in
+/// place of ONNX Runtime's; nothing where there are none.
 pub(super) fn adopt(model: &[u8], folder: &std::path::Path) -> Option<Vec<u8>> {
     #[cfg(target_arch = "x86_64")]
     return nbits::adopt(model, folder);

@@ -20,6 +20,7 @@ use prost::Message;
 use self::graph::{Edits, Index};
 use super::ConvertError;
 use crate::inference::{
+    onnx_attributes::MICROSOFT,
     onnx_proto::{ModelProto, OperatorSetIdProto},
     operators,
 };
@@ -76,7 +77,7 @@ fn rewrite(bytes: bytes::Bytes) -> Result<(Vec<u8>, Rewrites), String> {
         }
     };
     edits.apply(&mut graph);
-    for domain in [graph::MS_DOMAIN, operators::DOMAIN] {
+    for domain in [MICROSOFT, operators::DOMAIN] {
         if !model.opset_import.iter().any(|o| o.domain() == domain) {
             model.opset_import.push(OperatorSetIdProto { domain: Some(domain.into()), version: Some(1) });
         }

@@ -4,11 +4,11 @@
 //! A short greeting in front of a sentence is translated with it: alone it would cost a translation and say little. How long a clause
 //! must be to stand alone is the [`Patience`] with its language. Clauses that are there together are translated together.
 
-use std::ops::Range;
+use std::cell::LazyCell;
 
 use crate::{
     language::Language,
-    trade::{Context, read},
+    trade::{Amount, Context, read},
     tts::clauses,
 };
 
@@ -114,12 +114,16 @@ impl Segments {
         let follows = |end: usize| text.get(end..).and_then(|rest| rest.chars().next());
         // The recogniser writes Western marks between Chinese characters too; between digits they are part of a number.
         let parts = |c: char| c.is_whitespace() || language.is_unspaced() && !c.is_ascii_digit();
-        let amounts: Vec<Range<usize>> = read(text, language, &Context::default()).into_iter().map(|a| a.span).collect();
+        // Read for a text with a mark in it only: this is asked for every word.
+        let amounts = LazyCell::new(|| read(text, language, &Context::default()));
         // "Plus four nine, one five": what follows an amount may belong to it.
         let in_amount = |at: usize, end: usize| {
             let next = text.len() - text[end..].trim_start().len();
-            let goes_on = next == text.len() || amounts.iter().any(|amount| amount.start <= next && next < amount.end);
-            amounts.iter().any(|amount| amount.start < at && (at < amount.end || at == amount.end && goes_on))
+            let goes_on =
+                next == text.len() || amounts.iter().any(|Amount { span: amount, .. }| amount.start <= next && next < amount.end);
+            amounts
+                .iter()
+                .any(|Amount { span: amount, .. }| amount.start < at && (at < amount.end || at == amount.end && goes_on))
         };
         let boundary = |(at, c): (usize, char)| {
             let end = at + c.len_utf8();

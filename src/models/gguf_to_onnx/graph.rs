@@ -12,20 +12,20 @@ use std::{
 use prost::Message;
 
 use super::quantize::{BLOCK, Bits, Quantized};
-use crate::inference::onnx_proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto,
-    attribute_proto::AttributeType,
-    tensor_proto::{DataLocation, DataType},
-    tensor_shape_proto::{Dimension, dimension},
-    type_proto,
+use crate::inference::{
+    onnx_attributes::{MICROSOFT, integer},
+    onnx_proto::{
+        AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
+        TensorShapeProto, TypeProto, ValueInfoProto,
+        tensor_proto::{DataLocation, DataType},
+        tensor_shape_proto::{Dimension, dimension},
+        type_proto,
+    },
 };
 
 /// A page: what a memory map of one tensor must start at to be a map and not a copy.
 const ALIGNMENT: u64 = 4096;
 
-/// ONNX Runtime's own operators.
-pub(super) const MICROSOFT: &str = "com.microsoft";
 /// ONNX's operators.
 pub(super) const ONNX: &str = "";
 
@@ -248,22 +248,7 @@ fn value_info(name: &str, kind: DataType, shape: &[Dim<'_>]) -> ValueInfoProto {
     }
 }
 
-/// An integer attribute.
+/// An attribute that counts something.
 pub(super) fn int(name: &str, value: usize) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.into()),
-        r#type: Some(AttributeType::Int as i32),
-        i: Some(value as i64),
-        ..Default::default()
-    }
-}
-
-/// A signed integer attribute.
-pub(super) fn signed(name: &str, value: i64) -> AttributeProto {
-    AttributeProto { name: Some(name.into()), r#type: Some(AttributeType::Int as i32), i: Some(value), ..Default::default() }
-}
-
-/// A float attribute.
-pub(super) fn float(name: &str, value: f32) -> AttributeProto {
-    AttributeProto { name: Some(name.into()), r#type: Some(AttributeType::Float as i32), f: Some(value), ..Default::default() }
+    integer(name, value as i64)
 }

@@ -12,11 +12,14 @@ use super::{
     Failure,
     graph::{
         Dim::{Fixed, Named},
-        GraphWriter, MICROSOFT, ONNX, float, int, signed,
+        GraphWriter, ONNX, int,
     },
     quantize::{self, BLOCK, Bits},
 };
-use crate::inference::onnx_proto::tensor_proto::DataType;
+use crate::inference::{
+    onnx_attributes::{MICROSOFT, float, integer},
+    onnx_proto::tensor_proto::DataType,
+};
 
 /// Longest prompt and answer together, in tokens. The rotary tables are stored up to here; an interpreter's prompts are a few
 /// hundred tokens, and the model's own 32,768 would cost 16 MB for nothing.
@@ -179,7 +182,7 @@ impl<'f> Layers<'_, 'f> {
         let epsilon = float("epsilon", self.shape.epsilon);
         Ok(match branch {
             None => {
-                let attributes = vec![epsilon, signed("axis", -1), int("stash_type", 1)];
+                let attributes = vec![epsilon, integer("axis", -1), int("stash_type", 1)];
                 (graph.node(ONNX, "SimplifiedLayerNormalization", &[stream, &weight], name, attributes), stream.to_owned())
             }
             Some(branch) => {

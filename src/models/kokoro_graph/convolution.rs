@@ -8,8 +8,9 @@
 //! so are their sums; only the bias, formerly rounded to a step of the scale, is exact now. A grouped convolution becomes a
 //! float `Conv` instead; there are none in Kokoro's published graph.
 
-use super::graph::{Edits, Index, MS_DOMAIN, integer, node, of_domain, other_input, output, transpose};
+use super::graph::{Edits, Index, node, of_domain, other_input, output, transpose};
 use crate::inference::{
+    onnx_attributes::{MICROSOFT, integer},
     onnx_proto::{NodeProto, TensorProto, tensor_proto::DataType},
     operators,
 };
@@ -156,7 +157,7 @@ fn product(chain: &Chain<'_>, window: &Window, edits: &mut Edits) -> Option<Vec<
     let mut inputs = vec![windows.as_str(), &weights, &scale, chain.weight_scale, &zero, &weight_zero];
     inputs.extend(chain.bias);
     let quantise = of_domain(operators::DOMAIN, quantise);
-    let multiply = of_domain(MS_DOMAIN, node("MatMulIntegerToFloat", &inputs, &product, Vec::new()));
+    let multiply = of_domain(MICROSOFT, node("MatMulIntegerToFloat", &inputs, &product, Vec::new()));
     edits.note_by_time(chain.result, &product);
     Some(vec![transpose(chain.input, &by_time), quantise, multiply, transpose(&product, chain.result)])
 }

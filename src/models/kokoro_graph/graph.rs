@@ -6,12 +6,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 
-use crate::inference::onnx_proto::{
-    AttributeProto, GraphProto, NodeProto, TensorProto, attribute_proto::AttributeType, tensor_proto::DataType,
+use crate::inference::{
+    onnx_attributes::integers,
+    onnx_proto::{AttributeProto, GraphProto, NodeProto, TensorProto, tensor_proto::DataType},
 };
-
-/// ONNX Runtime's own operators.
-pub(super) const MS_DOMAIN: &str = "com.microsoft";
 
 /// Lookup tables over a graph that is not being changed.
 pub(super) struct Index<'a> {
@@ -226,27 +224,6 @@ pub(super) fn of_domain(domain: &str, node: NodeProto) -> NodeProto {
 /// [1, channels, time] <-> [1, time, channels].
 pub(super) fn transpose(input: &str, output: &str) -> NodeProto {
     node("Transpose", &[input], output, vec![integers("perm", &[0, 2, 1])])
-}
-
-/// An integer attribute.
-pub(super) fn integer(name: &str, value: i64) -> AttributeProto {
-    AttributeProto { name: Some(name.to_owned()), r#type: Some(AttributeType::Int as i32), i: Some(value), ..Default::default() }
-}
-
-/// A list attribute.
-pub(super) fn integers(name: &str, values: &[i64]) -> AttributeProto {
-    let kind = Some(AttributeType::Ints as i32);
-    AttributeProto { name: Some(name.to_owned()), r#type: kind, ints: values.to_vec(), ..Default::default() }
-}
-
-/// A float attribute.
-pub(super) fn float(name: &str, value: f32) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Float as i32),
-        f: Some(value),
-        ..Default::default()
-    }
 }
 
 /// Sums of two values that are both there as [1, time, channels] are made from those; how many. ONNX Runtime then drops the transpositions

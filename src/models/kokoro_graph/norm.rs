@@ -4,8 +4,8 @@
 //! the speaker's style. `InstanceNormalization` is that formula in one pass with vectors for s and b. A pattern that does not
 //! fit is left alone: it is only slower. Where a Snake activation follows (48 of 68), both become one operator of ours.
 
-use super::graph::{Edits, Index, float, node, of_domain, other_input, output, transpose};
-use crate::inference::{onnx_proto::NodeProto, operators};
+use super::graph::{Edits, Index, node, of_domain, other_input, output, transpose};
+use crate::inference::{onnx_attributes::float, onnx_proto::NodeProto, operators};
 
 /// Rewrites every normalisation that fits; how many did.
 pub(super) fn rewrite(index: &Index<'_>, edits: &mut Edits) -> usize {

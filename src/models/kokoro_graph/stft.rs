@@ -5,7 +5,8 @@
 
 use std::f64::consts::TAU;
 
-use super::graph::{Edits, Index, integers, node, output};
+use super::graph::{Edits, Index, node, output};
+use crate::inference::onnx_attributes::integers;
 
 /// A frame beyond this is no Kokoro graph (hers is 20); bounds the size of the kernels.
 const MAX_FRAME: usize = 4096;

@@ -4,12 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use ort::{session::Session, value::Tensor};
 
-use super::{
-    graph::{integer, integers, node},
-    *,
-};
+use super::{graph::node, *};
 use crate::{
     inference::onnx::{self, OnnxError, SessionOptions},
+    inference::onnx_attributes::{integer, integers},
     inference::onnx_proto::{
         GraphProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto, tensor_proto::DataType, type_proto,
     },

@@ -9,15 +9,10 @@ use prost::Message;
 
 use super::{MATMUL, available, fits};
 use crate::inference::{
-    onnx_proto::{
-        AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, attribute_proto::AttributeType,
-        tensor_proto::DataType,
-    },
+    onnx_attributes::{MICROSOFT, integer, text},
+    onnx_proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, tensor_proto::DataType},
     operators::DOMAIN,
 };
-
-/// ONNX Runtime's own operators.
-const MICROSOFT: &str = "com.microsoft";
 
 /// The model (an `.onnx` file's bytes, with its weights in files of `folder`) with the products that fit computed by this operator; nothing
 /// where none does, or where this processor cannot.
@@ -79,13 +74,4 @@ fn ours(graph: &GraphProto, node: &NodeProto, folder: &Path) -> Option<NodeProto
     attributes.extend([("K", columns), ("N", rows), ("bits", bits)].map(|(name, value)| integer(name, value as i64)));
     let inputs = [input(0), input(5)].into_iter().filter(|name| !name.is_empty()).map(str::to_owned);
     Some(NodeProto { domain: Some(DOMAIN.into()), input: inputs.collect(), attribute: attributes, ..node.clone() })
-}
-
-pub(super) fn integer(name: &str, value: i64) -> AttributeProto {
-    AttributeProto { name: Some(name.into()), r#type: Some(AttributeType::Int as i32), i: Some(value), ..Default::default() }
-}
-
-fn text(name: &str, value: &str) -> AttributeProto {
-    let value = Some(value.as_bytes().to_vec().into());
-    AttributeProto { name: Some(name.into()), r#type: Some(AttributeType::String as i32), s: value, ..Default::default() }
 }

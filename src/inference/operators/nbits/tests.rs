@@ -5,10 +5,11 @@ use std::path::Path;
 use ort::{session::Session, value::Tensor};
 use prost::Message;
 
-use super::{adopt::integer, *};
+use super::*;
 use crate::{
     inference::{
         onnx::{self, OnnxError, SessionOptions},
+        onnx_attributes::{MICROSOFT, integer},
         onnx_proto::{
             GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TypeProto,
             ValueInfoProto,
@@ -152,7 +153,7 @@ impl Case {
             name: Some("product".into()),
             node: vec![NodeProto {
                 op_type: Some(MATMUL.into()),
-                domain: Some("com.microsoft".into()),
+                domain: Some(MICROSOFT.into()),
                 input,
                 output: vec!["y".into()],
                 attribute: attributes.map(|(name, value)| integer(name, value as i64)).into(),
@@ -168,7 +169,7 @@ impl Case {
 
 fn model(graph: GraphProto) -> Vec<u8> {
     let opset = |domain: &str, version| OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) };
-    let opset_import = vec![opset("", 20), opset("com.microsoft", 1)];
+    let opset_import = vec![opset("", 20), opset(MICROSOFT, 1)];
     ModelProto { ir_version: Some(9), opset_import, graph: Some(graph), ..Default::default() }.encode_to_vec()
 }
 
