@@ -176,3 +176,23 @@ fn writing_where_nothing_can_be_written_is_an_error() {
     assert!(error.to_string().contains("no/such/folder/x.wav"));
     assert!(write_wav(Path::new("/"), &[0.0], SampleRate::TTS).is_err());
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pipe_is_written_to_and_a_link_stays_a_link() {
+    use std::{io::Read as _, os::fd::AsRawFd as _};
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    write_wav(Path::new(&format!("/proc/self/fd/{}", writer.as_raw_fd())), &[0.5; 100], SampleRate::TTS).unwrap();
+    drop(writer);
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).unwrap();
+
+    let dir = tempfile::tempdir().unwrap();
+    let (file, link) = (dir.path().join("x.wav"), dir.path().join("link.wav"));
+    std::fs::write(&file, "old").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    write_wav(&link, &[0.5; 100], SampleRate::TTS).unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(std::fs::read(&file).unwrap(), bytes);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}

@@ -1,10 +1,10 @@
 //! Samples to files: 16-bit WAV for people, Ogg Opus for fixtures and recordings of what was heard.
 //!
-//! A file appears under its name only when it is whole: it is written beside it and renamed.
+//! A file appears under its name only when it is whole: it is written beside it and renamed. Pipes and devices are written to.
 
 use std::{
-    fs::File,
-    io::{BufWriter, Write},
+    fs::{self, OpenOptions},
+    io::{self, Cursor, Write},
     path::Path,
 };
 
@@ -22,14 +22,17 @@ use crate::{
 /// [`FileError::Write`].
 pub fn write_wav(path: &Path, samples: &[f32], rate: SampleRate) -> Result<(), FileError> {
     let spec = hound::WavSpec { channels: 1, sample_rate: rate.0, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
-    whole_or_not_at_all(path, |file| {
-        let mut writer = hound::WavWriter::new(file, spec).map_err(|e| e.to_string())?;
+    let write = || {
+        let mut bytes = Cursor::new(Vec::new());
+        let mut writer = hound::WavWriter::new(&mut bytes, spec)?;
         for s in samples {
             // `as` saturates and takes NaN for 0.
-            writer.write_sample((s * 32_767.0).round() as i16).map_err(|e| e.to_string())?;
+            writer.write_sample((s * 32_767.0).round() as i16)?;
         }
-        writer.finalize().map_err(|e| e.to_string())
-    })
+        writer.finalize()?;
+        Ok(bytes.into_inner())
+    };
+    put(path, write().map_err(|e: hound::Error| e.to_string()))
 }
 
 /// Writes `samples` (mono, -1..1, at `options.rate`) as Ogg Opus.
@@ -37,10 +40,7 @@ pub fn write_wav(path: &Path, samples: &[f32], rate: SampleRate) -> Result<(), F
 /// # Errors
 /// [`FileError::Write`], also when the codec refuses `options`.
 pub fn write_ogg_opus(path: &Path, samples: &[f32], options: &EncoderOptions) -> Result<(), FileError> {
-    whole_or_not_at_all(path, |mut file| {
-        let bytes = ogg_opus(samples, options)?;
-        file.write_all(&bytes).and_then(|()| file.flush()).map_err(|e| e.to_string())
-    })
+    put(path, ogg_opus(samples, options))
 }
 
 /// The content of an Ogg Opus file (RFC 7845).
@@ -84,18 +84,23 @@ fn ogg_opus(samples: &[f32], options: &EncoderOptions) -> Result<Vec<u8>, String
     Ok(out.into_inner())
 }
 
-fn whole_or_not_at_all(path: &Path, fill: impl FnOnce(BufWriter<File>) -> Result<(), String>) -> Result<(), FileError> {
-    let failed = |reason: String| FileError::Write { path: path.to_owned(), reason };
-    let name = path.file_name().ok_or_else(|| failed("it names no file".into()))?;
-    let mut partial = name.to_owned();
-    partial.push(format!(".{}.part", std::process::id()));
-    let partial = path.with_file_name(partial);
-    let done = File::create(&partial)
-        .map_err(|e| e.to_string())
-        .and_then(|file| fill(BufWriter::new(file)))
-        .and_then(|()| std::fs::rename(&partial, path).map_err(|e| e.to_string()));
-    done.map_err(|reason| {
-        let _ = std::fs::remove_file(&partial);
-        failed(reason)
+fn put(path: &Path, content: Result<Vec<u8>, String>) -> Result<(), FileError> {
+    content
+        .and_then(|bytes| whole_or_not_at_all(path, &bytes).map_err(|e| e.to_string()))
+        .map_err(|reason| FileError::Write { path: path.to_owned(), reason })
+}
+
+fn whole_or_not_at_all(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A pipe or a device is written to: a rename would put a file in its place. A link stays one.
+    let path = match fs::metadata(path) {
+        Ok(there) if !there.is_file() => return OpenOptions::new().write(true).open(path)?.write_all(bytes),
+        Ok(_) => path.canonicalize()?,
+        Err(_) => path.to_owned(),
+    };
+    let mut name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?.to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let partial = path.with_file_name(name);
+    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, &path)).inspect_err(|_| {
+        let _ = fs::remove_file(&partial);
     })
 }
