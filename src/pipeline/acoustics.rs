@@ -69,19 +69,19 @@ impl Microphone {
         self.room.lock().hear(self.id, samples, end);
     }
 
-    /// An utterance begins at its sample `from`, counted over all that was heard.
-    pub fn began(&self, utterance: u64, from: u64) {
-        self.room.lock().began(self.id, utterance, from);
+    /// An utterance begins at the sample `from`, counted over all that was heard.
+    pub fn began(&self, from: u64) {
+        self.room.lock().began(self.id, from);
     }
 
-    /// Whose are the samples `range` of this utterance?
-    pub fn judge(&self, utterance: u64, range: Range<u64>) -> Verdict {
-        self.room.lock().judge(self.id, utterance, range)
+    /// Whose are these samples of an utterance? A `range` that begins where an earlier one did is the same one, grown.
+    pub fn judge(&self, range: Range<u64>) -> Verdict {
+        self.room.lock().judge(self.id, range)
     }
 
-    /// The last word on an utterance in whose samples `range` `text` was recognised: whether it is to be passed on.
-    pub fn settle(&self, utterance: u64, range: Range<u64>, text: &Redacted) -> bool {
-        let cause = self.room.lock().settle(self.id, utterance, range, text.expose());
+    /// The last word on the samples `range`, in which `text` was recognised: whether it is to be passed on.
+    pub fn settle(&self, range: Range<u64>, text: &Redacted) -> bool {
+        let cause = self.room.lock().settle(self.id, range, text.expose());
         if let Some(cause) = cause {
             metrics::counter!("tongchuan_echo_suppressed_total", "kind" => cause.as_str()).increment(1);
         }

@@ -340,12 +340,12 @@ impl<K: Copy> Speaker<K> {
                 Output::Started { utterance, at } => {
                     self.tally = StageTimes::default();
                     self.decoding = Duration::ZERO;
-                    self.microphone.began(utterance, at);
+                    self.microphone.began(at);
                     self.outlet.send(SpeakerEvent::UtteranceStarted { utterance, at: self.when(at) }).await;
                 }
                 Output::Decode(decode) => {
                     let range = decode.at..decode.at + decode.samples.len() as u64;
-                    match self.microphone.judge(decode.utterance, range) {
+                    match self.microphone.judge(range) {
                         Verdict::Real => self.decode(decode),
                         Verdict::Partly(parts) => {
                             let samples = cut(&decode.samples, &parts);
@@ -369,7 +369,7 @@ impl<K: Copy> Speaker<K> {
         let Words { utterance, language, committed, pending, window, said, closed, speech_end, heard, answer } = words;
         let certain = !committed.is_blank();
         // What is not committed yet may still be found out.
-        if (certain || closed) && !self.microphone.settle(utterance, window, &said) {
+        if (certain || closed) && !self.microphone.settle(window, &said) {
             return;
         }
         if !certain && pending == self.pending {

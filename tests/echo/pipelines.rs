@@ -250,7 +250,8 @@ async fn two_phones_at_one_stall_hear_each_other_and_nobody_is_interpreted_twice
         assert!(stall.heard[1 - who].is_empty(), "{}: the other microphone said {:?}", line.id, stall.heard[1 - who]);
         let said = stall.heard[who].concat();
         assert!(cer(&line.text, &said) < 0.7, "{}: {:?} was recognised of {:?}", line.id, stall.heard[who], line.text);
-        assert!(stall.heard[who].len() <= 2, "{}: heard {:?}", line.id, stall.heard[who]);
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
+        assert!(2 * letters(&said) <= 3 * letters(&line.text), "{}: heard {:?}", line.id, stall.heard[who]);
     }
 
     // Both at once: both count.

@@ -59,8 +59,8 @@ fn played(set: &[Recording], db: f32) -> Tally {
         add(&mut sounds[0], begin, &in_a_room(said), db);
         let (mut acoustics, mics) = room(sounds, &[(1000, said)]);
         let range = delimited(begin, said.len());
-        acoustics.began(mics[0], 0, range.start);
-        let verdict = acoustics.judge(mics[0], 0, range);
+        acoustics.began(mics[0], range.start);
+        let verdict = acoustics.judge(mics[0], range);
         tally.note(verdict == Verdict::Echo(Kind::Playback), || format!("{name} played, {db} dB, {} ms: {verdict:?}", delay(n)));
     })
 }
@@ -76,8 +76,8 @@ fn replayed(set: &[Recording], db: f32) -> Tally {
         add(&mut sounds[0], begin, &in_a_room(said), db);
         let (mut acoustics, mics) = room(sounds, &[(1000, before), (at, said), (next, behind)]);
         let range = delimited(begin, said.len());
-        acoustics.began(mics[0], 0, range.start);
-        let verdict = acoustics.judge(mics[0], 0, range);
+        acoustics.began(mics[0], range.start);
+        let verdict = acoustics.judge(mics[0], range);
         tally.note(verdict == Verdict::Echo(Kind::Playback), || format!("{name} played again, {db} dB: {verdict:?}"));
     })
 }
@@ -91,13 +91,13 @@ fn overheard(set: &[Recording], db: f32, whole: bool) -> Tally {
         // Something unlike it was played just before.
         let (mut acoustics, mics) = room(sounds, &[(400, another(set, n, 7))]);
         let (near, far) = (delimited(1000, said.len()), delimited(1000 + delay(n), said.len()));
-        acoustics.began(mics[0], 0, near.start);
-        acoustics.began(mics[1], 0, far.start);
-        let verdict = acoustics.judge(mics[1], 0, far);
+        acoustics.began(mics[0], near.start);
+        acoustics.began(mics[1], far.start);
+        let verdict = acoustics.judge(mics[1], far);
         tally.note(verdict == Verdict::Echo(Kind::Microphone), || {
             format!("{name} overheard, {db} dB, {} ms: {verdict:?}", delay(n))
         });
-        let verdict = acoustics.judge(mics[0], 0, near);
+        let verdict = acoustics.judge(mics[0], near);
         let right = if whole { verdict == Verdict::Real } else { !matches!(verdict, Verdict::Echo(_)) };
         tally.note(right, || format!("{name} said, {db} dB, {} ms: {verdict:?}", delay(n)));
     })
@@ -115,8 +115,8 @@ fn at_once(set: &[Recording]) -> Tally {
         let (mut acoustics, mics) = room(sounds, &[]);
         for (mic, begin, length) in [(0, 1000, said.len()), (1, 1000 + delay, other.len() + 16 * (300 - delay.min(300)))] {
             let range = delimited(begin, length);
-            acoustics.began(mics[mic], 0, range.start);
-            let verdict = acoustics.judge(mics[mic], 0, range);
+            acoustics.began(mics[mic], range.start);
+            let verdict = acoustics.judge(mics[mic], range);
             tally.note(!matches!(verdict, Verdict::Echo(_)), || format!("{name} and another at once, {mic}: {verdict:?}"));
         }
     })
@@ -139,10 +139,10 @@ fn said_after_much(set: &[Recording]) -> Tally {
         let begin = at + 1000;
         add(&mut sounds[0], begin, said, 0.0);
         let (mut acoustics, mics) = room(sounds, &played);
-        acoustics.began(mics[0], 0, delimited(begin, 0).start);
+        acoustics.began(mics[0], delimited(begin, 0).start);
         for length in [16_000, 24_000, 40_000, usize::MAX] {
             let length = length.min(said.len());
-            let verdict = acoustics.judge(mics[0], 0, delimited(begin, length));
+            let verdict = acoustics.judge(mics[0], delimited(begin, length));
             tally.note(verdict == Verdict::Real, || format!("{name}, the first {} ms: {verdict:?}", length / 16));
         }
     })

@@ -64,8 +64,16 @@ impl Claim {
         Some(Self { kind: Kind::Playback, explained })
     }
 
-    /// What another microphone explains: stretches of the same sound in which that one was nearer.
-    pub(super) fn overheard(heard: &Heard, begin: i64, here: &Source, there: &Source, options: &EchoOptions) -> Option<Self> {
+    /// What another microphone explains: stretches of the same sound in which that one was nearer. `sent` says whether words of what
+    /// was heard here were passed on already.
+    pub(super) fn overheard(
+        heard: &Heard,
+        begin: i64,
+        sent: bool,
+        here: &Source,
+        there: &Source,
+        options: &EchoOptions,
+    ) -> Option<Self> {
         let delay = options.microphone_delay;
         let window = window(heard, begin, delay, delay, &there.track);
         let likeness = heard.compare(&window)?;
@@ -86,14 +94,12 @@ impl Claim {
                     Some(State::Dropped(Kind::Playback)) => true,
                     // Nobody else would say it.
                     Some(State::Dropped(Kind::Microphone)) | None => false,
-                    Some(State::Kept) if alike => true,
-                    Some(_) => {
-                        if alike {
-                            mean < 0.0
-                        } else {
-                            louder(s) < 0.0
-                        }
-                    }
+                    Some(state) if alike => match (sent, state == State::Kept) {
+                        (false, true) => true,
+                        (true, false) => false,
+                        _ => mean < 0.0,
+                    },
+                    Some(_) => louder(s) < 0.0,
                 }
         };
         if !matched.iter().any(|s| theirs(*s)) {

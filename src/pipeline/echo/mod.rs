@@ -52,8 +52,8 @@ impl Default for EchoOptions {
     }
 }
 
-/// Utterances remembered per microphone.
-const MAX_UTTERANCES: usize = 32;
+/// Windows remembered per microphone.
+const MAX_WINDOWS: usize = 32;
 
 /// Sources per room: microphones, and one loudspeaker for each language of each speaker.
 const MAX_SOURCES: usize = 256;
@@ -128,16 +128,16 @@ pub struct Acoustics {
 struct Source {
     kind: Kind,
     track: Track,
-    utterances: VecDeque<Utterance>,
+    windows: VecDeque<Window>,
     played: Played,
     /// Nothing more comes from it.
     closed: bool,
 }
 
-/// An utterance of a microphone, in samples.
+/// What a microphone's recogniser hears at a time, in samples: an utterance or a part of it, which may still grow. What becomes of one
+/// says nothing about the next: behind a sentence there may be an echo without a pause.
 #[derive(Debug)]
-struct Utterance {
-    number: u64,
+struct Window {
     from: u64,
     to: Option<u64>,
     state: State,
@@ -166,7 +166,7 @@ impl Acoustics {
         // Times of packets from a microphone jitter; those of what is played are the server's own.
         let jitter = Duration::from_millis(if kind == Kind::Microphone { 250 } else { 40 });
         let source =
-            Source { kind, track: Track::new(jitter), utterances: VecDeque::new(), played: Played::default(), closed: false };
+            Source { kind, track: Track::new(jitter), windows: VecDeque::new(), played: Played::default(), closed: false };
         self.sources.insert(id, source);
         if self.sources.len() > MAX_SOURCES {
             // Without its microphone a person would not be heard at all; without an old loudspeaker he may be heard twice.
@@ -204,34 +204,30 @@ impl Acoustics {
         }
     }
 
-    /// A microphone's utterance begins at its sample `from`.
-    pub fn began(&mut self, mic: SourceId, number: u64, from: u64) {
-        let Some(source) = self.sources.get_mut(&mic) else { return };
-        source.utterances.push_back(Utterance { number, from, to: None, state: State::Open });
-        if source.utterances.len() > MAX_UTTERANCES {
-            source.utterances.pop_front();
-        }
+    /// A microphone's window begins at its sample `from`.
+    pub fn began(&mut self, mic: SourceId, from: u64) {
+        self.set(mic, from, None, State::Open);
     }
 
-    /// Judges a microphone's utterance, or what there is of it: its samples `range`.
-    pub fn judge(&mut self, mic: SourceId, number: u64, range: Range<u64>) -> Verdict {
+    /// Judges a microphone's window, or what there is of it: its samples `range`.
+    pub fn judge(&mut self, mic: SourceId, range: Range<u64>) -> Verdict {
         let verdict = self.verdict(mic, range.clone());
         let state = match verdict {
             Verdict::Echo(kind) => State::Dropped(kind),
+            Verdict::Real | Verdict::Partly(_) if self.state(mic, range.start) == Some(State::Kept) => State::Kept,
             Verdict::Real | Verdict::Partly(_) => State::Open,
         };
-        self.set(mic, number, Some(range.end), state);
+        self.set(mic, range.start, Some(range.end), state);
         verdict
     }
 
-    /// The last word on an utterance, now that `text` was recognised in its samples `range` and sound that was late has come: why it is
+    /// The last word on a window, now that `text` was recognised in its samples `range` and sound that was late has come: why it is
     /// not to be passed on, if it is not.
-    pub fn settle(&mut self, mic: SourceId, number: u64, range: Range<u64>, text: &str) -> Option<Cause> {
-        let state = self.sources.get(&mic).and_then(|s| s.utterances.iter().rfind(|u| u.number == number)).map(|u| u.state);
-        let cause = match state {
+    pub fn settle(&mut self, mic: SourceId, range: Range<u64>, text: &str) -> Option<Cause> {
+        let cause = match self.state(mic, range.start) {
             // The recogniser was not asked, so there are no words whatever is found now.
             Some(State::Dropped(kind)) => Some(kind.into()),
-            _ => match self.judge(mic, number, range.clone()) {
+            _ => match self.judge(mic, range.clone()) {
                 Verdict::Echo(kind) => Some(kind.into()),
                 Verdict::Real | Verdict::Partly(_) => self.repeats(mic, &range, text).then_some(Cause::Words),
             },
@@ -239,9 +235,10 @@ impl Acoustics {
         let state = match cause {
             Some(Cause::Crosstalk) => State::Dropped(Kind::Microphone),
             Some(Cause::Playback | Cause::Words) => State::Dropped(Kind::Playback),
+            None if text.trim().is_empty() => State::Open,
             None => State::Kept,
         };
-        self.set(mic, number, Some(range.end), state);
+        self.set(mic, range.start, Some(range.end), state);
         cause
     }
 
@@ -260,11 +257,19 @@ impl Acoustics {
         })
     }
 
-    fn set(&mut self, mic: SourceId, number: u64, to: Option<u64>, state: State) {
-        let utterances = self.sources.get_mut(&mic).map(|s| s.utterances.iter_mut());
-        if let Some(utterance) = utterances.into_iter().flatten().rfind(|u| u.number == number) {
-            utterance.to = to.or(utterance.to);
-            utterance.state = state;
+    /// What became of the window that begins at sample `from`.
+    fn state(&self, mic: SourceId, from: u64) -> Option<State> {
+        self.sources.get(&mic)?.windows.iter().rfind(|w| w.from == from).map(|w| w.state)
+    }
+
+    fn set(&mut self, mic: SourceId, from: u64, to: Option<u64>, state: State) {
+        let Some(windows) = self.sources.get_mut(&mic).map(|s| &mut s.windows) else { return };
+        match windows.iter_mut().rfind(|w| w.from == from) {
+            Some(window) => *window = Window { from, to: to.or(window.to), state },
+            None => windows.push_back(Window { from, to, state }),
+        }
+        if windows.len() > MAX_WINDOWS {
+            windows.pop_front();
         }
     }
 
@@ -274,11 +279,12 @@ impl Acoustics {
         let noise = microphone.noise();
         let Some(heard) = Heard::new(frames, &noise) else { return Verdict::Real };
         let begin = microphone.track.time(first);
+        let sent = self.state(mic, range.start) == Some(State::Kept);
         let others = self.sources.iter().filter(|(id, _)| **id != mic);
         let claims: Vec<Claim> = others
             .filter_map(|(_, source)| match source.kind {
                 Kind::Playback => Claim::played(&heard, begin, source, &self.options),
-                Kind::Microphone => Claim::overheard(&heard, begin, microphone, source, &self.options),
+                Kind::Microphone => Claim::overheard(&heard, begin, sent, microphone, source, &self.options),
             })
             .collect();
         if claims.is_empty() {
@@ -321,11 +327,11 @@ impl Source {
         })
     }
 
-    /// What became of the utterance that was said at `time`.
+    /// What became of the window that heard `time`.
     fn state_at(&self, time: i64) -> Option<State> {
         let time_of = |position: u64| self.track.time(position / HOP as u64);
-        let said = |u: &&Utterance| time_of(u.from) <= time && u.to.is_none_or(|to| time <= time_of(to) + AFTER_END);
-        self.utterances.iter().rev().find(said).map(|u| u.state)
+        let heard = |w: &&Window| time_of(w.from) <= time && w.to.is_none_or(|to| time <= time_of(to) + AFTER_END);
+        self.windows.iter().rev().find(heard).map(|w| w.state)
     }
 }
 
@@ -342,7 +348,7 @@ const SOMEWHAT: f32 = 0.3;
 /// Frames from which the noise is estimated: 10 s.
 const NOISE_FRAMES: usize = 625;
 
-/// An utterance that is still judged open may go on after the samples that were judged, in milliseconds.
+/// A window may go on after the samples that were judged, in milliseconds.
 const AFTER_END: i64 = 500;
 
 fn signed(time: Millis) -> i64 {

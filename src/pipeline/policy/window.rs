@@ -5,19 +5,19 @@
 use super::{super::agreement::agreed, Answer};
 use crate::{inference::JobError, language::Language, pipeline::segments::letters, vad::WINDOW};
 
-/// The first decode of a window that grows (2.4 s): what is older than [`OLD`] is then worth a decode. And
-const FIRST_PARTIAL: usize = 75 * WINDOW;
+/// The first decode of a window that grows (1.6 s): less is heard worse. And
+const FIRST_PARTIAL: usize = 50 * WINDOW;
 
-/// the least between two (0.58 s).
-pub(super) const PARTIAL_STEP: usize = 18 * WINDOW;
+/// the least between two (0.45 s).
+pub(super) const PARTIAL_STEP: usize = 14 * WINDOW;
 
-/// On a busy machine it is so many times what the last one took: partial decodes never take more than a fifth of it, because final
+/// On a busy machine it is so many times what the last one took: partial decodes never take more than a third of it, because final
 /// ones, translation and speech need the rest.
-const SHARE: usize = 5;
+const SHARE: usize = 3;
 
-/// Words that ended so long before the last sound (1.6 s) have all the context that changes them: they do not wait for a second decode.
+/// Words that ended so long before the last sound (1.3 s) have all the context that changes them: they do not wait for a second decode.
 /// What is decoded seldom is committed by this, what is decoded often by agreement.
-const OLD: usize = 50 * WINDOW;
+const OLD: usize = 40 * WINDOW;
 
 /// The window that grows: the utterance, or what of it is not closed yet.
 #[derive(Debug)]
