@@ -14,6 +14,7 @@ use tongchuan::{
         worker::{WorkerOptions, spawn_task},
     },
     language::{Language, Spoken, Voice},
+    mt::{MtJob, Translation},
     pipeline::{
         acoustics::Room,
         conversation::Conversation,
@@ -89,12 +90,16 @@ fn start_speaker_with(stages: Stages) -> (Phone, mpsc::Receiver<(u8, SpeakerEven
 }
 
 fn start_lane(options: FakeOptions) -> (mpsc::Sender<LaneInput>, mpsc::Receiver<(u8, LaneEvent)>) {
+    start_lane_with(fake::stages(options))
+}
+
+fn start_lane_with(stages: Stages) -> (mpsc::Sender<LaneInput>, mpsc::Receiver<(u8, LaneEvent)>) {
     let (input_tx, input_rx) = mpsc::channel(16);
     let (events_tx, events_rx) = mpsc::channel(64);
     let loudspeaker = Room::new(EchoOptions::default()).loudspeaker().ok();
     let (language, voice, conversation) = (Language::EN, Voice::Female, Conversation::default());
     let lane_options = lane::LaneOptions { language, voice, clock: Clock::start(), loudspeaker, conversation };
-    lane::open(fake::stages(options), lane_options, 7, input_rx, events_tx);
+    lane::open(stages, lane_options, 7, input_rx, events_tx);
     (input_tx, events_rx)
 }
 
@@ -112,6 +117,7 @@ fn text(utterance: u64, text: &str, last: bool) -> LaneInput {
         utterance: UtteranceId(utterance),
         from: Language::ZH,
         text: text.into(),
+        pending: "".into(),
         last,
         speech_end: Some(Millis(0)),
         doubtful: Vec::new(),
@@ -273,6 +279,61 @@ async fn a_lane_translates_sentence_by_sentence_into_one_stream_at_the_pace_of_s
     assert!(position(|e| matches!(e, LaneEvent::SpeechStarted { .. })) < position(|e| matches!(e, LaneEvent::Packet { .. })));
     assert!(matches!(events[events.len() - 2].1, LaneEvent::SpeechEnded { utterance: UtteranceId(4), stream: StreamId(0) }));
     assert_eq!(events[events.len() - 1].1, LaneEvent::Finished);
+}
+
+/// Translates every character into the next word of these; fails, when `stubborn`, if it is to go on behind something.
+fn word_by_word(stubborn: bool) -> Stages {
+    const WORDS: [&str; 8] = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel"];
+    let worker = WorkerOptions { name: "mt", queue: 4, threads: 1, gate: None };
+    let mt = spawn_task(worker, move |job: MtJob, _| async move {
+        if stubborn && job.ahead.is_none() && !job.begun.is_blank() {
+            return Err(JobError::failed("mt", "scripted"));
+        }
+        let source = job.text.expose();
+        let words = WORDS[..source.chars().filter(|c| c.is_alphanumeric()).count()].join(" ");
+        let text = if source.ends_with('。') { format!("{words}.") } else { words };
+        assert!(text.starts_with(job.begun.expose()));
+        Ok(Translation { text: text.into(), tokens: 1, tries: 1 })
+    });
+    Stages { mt, ..fake::stages(FakeOptions::default()) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_two_drafts_begin_with_is_spoken_before_the_clause_is_complete() {
+    let ends = [
+        (false, [("alpha bravo charlie delta", false), (" echo foxtrot.", true)]),
+        // Said anew when the translator does not know how to go on.
+        (true, [("alpha bravo charlie delta", false), ("… alpha bravo charlie delta echo foxtrot.", true)]),
+    ];
+    for (stubborn, expected) in ends {
+        let (input_tx, mut events_rx) = start_lane_with(word_by_word(stubborn));
+        let later = Duration::from_millis(500);
+        let pieces = [("今天", "天气好", false), ("", "天气很", false), ("天气很好。", "", true)];
+        tokio::spawn(async move {
+            for (committed, pending, last) in pieces {
+                let LaneInput::Text { utterance, from, text, speech_end, doubtful, .. } = text(4, committed, last) else {
+                    return;
+                };
+                let pending = pending.into();
+                input_tx.send(LaneInput::Text { utterance, from, text, pending, last, speech_end, doubtful }).await.unwrap();
+                tokio::time::sleep(later).await;
+            }
+            input_tx.send(LaneInput::Finish).await.unwrap();
+        });
+        let (began, mut translated, mut streams) = (Instant::now(), Vec::new(), 0);
+        while let Some((_, event)) = events_rx.recv().await {
+            match event {
+                LaneEvent::Translated { committed, last, .. } => translated.push((committed.into_inner(), last, began.elapsed())),
+                LaneEvent::SpeechStarted { .. } => streams += 1,
+                LaneEvent::Failed { error, .. } => panic!("{error}"),
+                _ => {}
+            }
+        }
+        let texts: Vec<_> = translated.iter().map(|(text, last, _)| (text.as_str(), *last)).collect();
+        assert_eq!(texts, expected);
+        assert!(translated[0].2 < 2 * later, "before the sentence was complete");
+        assert_eq!(streams, 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

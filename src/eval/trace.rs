@@ -208,8 +208,8 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
     fn on_speaker(&mut self, clock: Clock, event: &SpeakerEvent, lane_tx: &mpsc::Sender<(LaneKey, LaneEvent)>) {
         self.observer.on_speaker(clock.now(), event);
         match event {
-            SpeakerEvent::Recognised { utterance, language, committed, speech_end, doubtful, .. } => {
-                if committed.is_blank() || *language == self.scene.to {
+            SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, doubtful, .. } => {
+                if committed.is_blank() && !self.speaking.contains_key(utterance) || *language == self.scene.to {
                     return;
                 }
                 if self.lane.is_none() {
@@ -223,6 +223,7 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
                     utterance,
                     from,
                     text,
+                    pending: pending.clone(),
                     last: false,
                     speech_end: *speech_end,
                     doubtful: doubtful.clone(),

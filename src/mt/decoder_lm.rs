@@ -140,14 +140,22 @@ impl DecoderLm {
         Ok(())
     }
 
-    /// Reads the words of `job`, more of which will come.
-    fn read_ahead(&mut self, job: &MtJob, context: &JobContext) -> Result<(), JobError> {
+    /// Reads the words of `job`, more of which will come, and gives what it may have of the translation.
+    fn read_ahead(&mut self, job: &MtJob, context: &JobContext) -> Result<(Redacted, usize), JobError> {
+        if job.ahead != Some(0) {
+            let (answer, count) = self.answer(job, Strictness::Normal, context)?;
+            let text = match answer {
+                Answer::Text(text) if judge::acceptable_so_far(job, text.expose()) => Redacted::new(text.expose().trim()),
+                _ => Redacted::default(),
+            };
+            return Ok((text, count));
+        }
         let Asked { prefix, tokens, .. } = self.ask(job, Strictness::Normal, context)?;
         if tokens.len() < self.decoder.positions() {
             let (_, cache) = self.read(&tokens, &prefix, None, context)?;
-            self.memory.keep(Read::new(&tokens, cache));
+            self.memory.keep_ahead(Read::new(&tokens, cache));
         }
-        Ok(())
+        Ok((Redacted::default(), 0))
     }
 
     /// The prompt for `job` in tokens.
@@ -177,6 +185,9 @@ impl DecoderLm {
         let mut text = job.begun.expose().to_owned();
         let (mut token, mut cache) = self.read(&read, &prefix, Some(&may_follow(text.trim_end())), context)?;
         while token != self.control.end && token != self.control.end_of_text {
+            if job.ahead == Some(read.len() - asked) {
+                break;
+            }
             if read.len() - asked == limit {
                 return Ok((Answer::Endless, limit));
             }
@@ -190,11 +201,18 @@ impl DecoderLm {
             {
                 running.send_replace(Redacted::new(text.trim_start()));
             }
-            context.checkpoint()?;
+            if let Err(stopped) = context.checkpoint() {
+                self.keep(job, Read::new(&read, cache));
+                return Err(stopped);
+            }
             (token, cache) = self.decoder.step(&[token], &cache, Some(&may_follow(&text))).map_err(failed)?;
         }
-        self.memory.keep(Read::new(&read, cache));
+        self.keep(job, Read::new(&read, cache));
         Ok((Answer::Text(Redacted::new(text)), read.len() - asked))
+    }
+
+    fn keep(&mut self, job: &MtJob, read: Read) {
+        if job.ahead.is_some() { self.memory.keep_ahead(read) } else { self.memory.keep(read) }
     }
 
     /// Reads what of `tokens`, which begin with `prefix`, is not known, in chunks; gives the next token and the cache with them in it. What
@@ -211,7 +229,7 @@ impl DecoderLm {
         for chunk in tokens[start.length()..].chunks(PROMPT_CHUNK) {
             if let Err(stopped) = context.checkpoint() {
                 if let Some((_, cache)) = reached {
-                    self.memory.keep(Read::new(tokens, cache));
+                    self.memory.keep_ahead(Read::new(tokens, cache));
                 }
                 return Err(stopped);
             }
@@ -297,12 +315,16 @@ impl Translator for DecoderLm {
     fn translate(&mut self, job: &MtJob, context: &JobContext) -> Result<Translation, JobError> {
         context.checkpoint()?;
         let source = job.text.expose().trim();
-        if !job.wants_answer() {
-            let ready = if source.is_empty() { self.prepare(job.from, job.to, context) } else { self.read_ahead(job, context) };
-            return ready.map(|()| Translation { text: Redacted::default(), tokens: 0, tries: 0 });
+        if source.is_empty() {
+            self.prepare(job.from, job.to, context)?;
+            return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 });
         }
         if !judge::needs_translation(source) || job.from == job.to {
             return Ok(Translation { text: Redacted::new(source), tokens: 0, tries: 0 });
+        }
+        if job.ahead.is_some() {
+            let (text, tokens) = self.read_ahead(job, context)?;
+            return Ok(Translation { text, tokens, tries: 1 });
         }
         let mut tokens = 0;
         let mut rejections = Vec::new();

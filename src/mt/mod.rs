@@ -37,8 +37,9 @@ pub struct MtJob {
     pub begun: Redacted,
     /// Words of `text` and what a translation should call them; each pair costs time (its tokens are read with the sentence).
     pub wording: Vec<(Redacted, Redacted)>,
-    /// More of `text` will come: only read it, so that the whole of it is translated sooner. Gives a blank translation.
-    pub ahead: bool,
+    /// More of `text` will come: read it, so that the whole of it is translated sooner, and give so many tokens, at most, of what
+    /// its translation might begin with. Blank when nothing of that could be shown.
+    pub ahead: Option<usize>,
 }
 
 impl MtJob {
@@ -53,13 +54,13 @@ impl MtJob {
             numerals: None,
             begun: Redacted::default(),
             wording: Vec::new(),
-            ahead: false,
+            ahead: None,
         }
     }
 
     /// False when the translator is only to get ready.
     pub fn wants_answer(&self) -> bool {
-        !self.ahead && !self.text.is_blank()
+        self.ahead.is_none() && !self.text.is_blank()
     }
 
     /// Asks the translator to get ready for a direction: the first sentence is then as fast as the others.

@@ -181,6 +181,8 @@ pub enum LaneInput {
         from: Language,
         /// Text to append.
         text: Redacted,
+        /// What may follow, and replaces what did before: good for getting ready, nothing to rely on.
+        pending: Redacted,
         /// No more text of this utterance follows.
         last: bool,
         /// When the words were complete, on the server's clock; for the lag metrics.
@@ -195,9 +197,22 @@ pub enum LaneInput {
 }
 
 impl LaneInput {
+    /// True when nothing is appended and nothing ends.
+    pub fn is_pending_only(&self) -> bool {
+        matches!(self, Self::Text { text, last: false, .. } if text.is_blank())
+    }
+
     /// No more text of `utterance` follows.
     pub fn end(utterance: UtteranceId, from: Language, speech_end: Option<Millis>) -> Self {
-        Self::Text { utterance, from, text: Redacted::default(), last: true, speech_end, doubtful: Vec::new() }
+        Self::Text {
+            utterance,
+            from,
+            text: Redacted::default(),
+            pending: Redacted::default(),
+            last: true,
+            speech_end,
+            doubtful: Vec::new(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One speaker's words into one language: committed text in, captions and paced speech out.
 //!
 //! Two tasks. The first translates and synthesises, one segment after the other; the first clause is spoken while the rest of its
-//! sentence is still being translated. Computing is faster than talking, so nothing is gained by doing more at once. The second plays:
+//! sentence is still being translated, and what is certain of a translation ([`super::draft`]) while the sentence is still being said. Computing is faster than talking, so nothing is gained by doing more at once. The second plays:
 //! it sends packets at the pace they are heard, a little ahead. Between them a bounded channel, so a long speech waits in text, not in
 //! memory. How fast to speak is decided by [`super::pace`]. Used by the room's actor through [`super::Pipelines`].
 
@@ -11,12 +11,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use super::{
     acoustics::Loudspeaker,
     amounts::{self, Doubts},
     conversation::Conversation,
+    draft::{self, Draft},
     event::{LaneEvent, LaneInput, StageTimes, Stretch},
     pace::Pace,
     player::{PLAY_QUEUE, Play, Player},
@@ -29,10 +31,7 @@ use super::{
 use crate::{
     audio::opus::Encoder,
     ids::{StreamId, UtteranceId},
-    inference::{
-        JobError, Priority,
-        worker::{Done, Pending},
-    },
+    inference::{JobError, Priority, worker::Done},
     language::{Language, Voice},
     mt::{MtJob, Translation, prompt},
     privacy::Redacted,
@@ -94,6 +93,7 @@ pub fn open<K>(
         next_stream: 0,
         current: None,
         ahead: None,
+        again: false,
         waiting: None,
     };
     tokio::spawn(async move {
@@ -127,8 +127,10 @@ struct Lane<K> {
     pace: Pace,
     next_stream: u16,
     current: Option<Current>,
-    /// The translator reads the beginning of the next segment, until this is dropped.
-    ahead: Option<Pending<Translation>>,
+    /// The translator reads the beginning of the next segment and drafts its translation, until this is dropped.
+    ahead: Option<BoxFuture<'static, Result<Done<Translation>, JobError>>>,
+    /// More words came since it began to.
+    again: bool,
     /// What came while it was looked whether more of the utterance is there.
     waiting: Option<LaneInput>,
 }
@@ -138,12 +140,16 @@ struct Current {
     utterance: UtteranceId,
     from: Language,
     segments: Segments,
+    /// What the recogniser heard behind them and may change.
+    pending: Redacted,
     /// What of its words was not heard well.
     doubts: Doubts,
     /// The words of the segment that is being interpreted.
     source: Stretch,
     /// The translation of what was before that segment.
     target: Stretch,
+    /// What the translation of the segment that is not complete begins with.
+    draft: Draft,
     history: Vec<(Redacted, Redacted)>,
     speech_end: Option<Millis>,
     /// What stands between the last segment's translation and the next one's.
@@ -155,22 +161,34 @@ struct Current {
 impl<K: Copy> Lane<K> {
     async fn run(mut self, mut input_rx: mpsc::Receiver<LaneInput>) -> Ending {
         loop {
-            let Some(input) = (match self.waiting.take() {
+            let input = match self.waiting.take() {
                 Some(input) => Some(input),
-                None => input_rx.recv().await,
-            }) else {
-                return Ending::Dropped;
+                None => tokio::select! {
+                    biased;
+                    input = input_rx.recv() => input,
+                    drafted = async { self.ahead.as_mut().expect("guarded").await }, if self.ahead.is_some() => {
+                        self.ahead = None;
+                        self.on_draft(drafted).await;
+                        if self.again {
+                            self.read_ahead();
+                        }
+                        continue;
+                    }
+                },
             };
+            let Some(input) = input else { return Ending::Dropped };
             match input {
-                LaneInput::Text { utterance, from, text, mut last, speech_end, doubtful } => {
-                    self.on_text(utterance, from, &text, (speech_end, doubtful)).await;
+                // Of what is over nothing is prepared.
+                LaneInput::Text { utterance, .. } if input.is_pending_only() && !self.is_current(utterance) => {}
+                LaneInput::Text { utterance, from, text, pending, mut last, speech_end, doubtful } => {
+                    self.on_text(utterance, from, (&text, pending), (speech_end, doubtful)).await;
                     // What came meanwhile is translated together: a whole sentence is better than its pieces.
                     while !last && let Ok(input) = input_rx.try_recv() {
                         match input {
-                            LaneInput::Text { utterance: same, text, last: ends, speech_end, doubtful, .. }
+                            LaneInput::Text { utterance: same, text, pending, last: ends, speech_end, doubtful, .. }
                                 if same == utterance =>
                             {
-                                self.on_text(utterance, from, &text, (speech_end, doubtful)).await;
+                                self.on_text(utterance, from, (&text, pending), (speech_end, doubtful)).await;
                                 last = ends;
                             }
                             other => {
@@ -190,23 +208,29 @@ impl<K: Copy> Lane<K> {
         }
     }
 
+    fn is_current(&self, utterance: UtteranceId) -> bool {
+        self.current.as_ref().is_some_and(|current| current.utterance == utterance)
+    }
+
     /// Takes words; those of another utterance end the one before.
     async fn on_text(
         &mut self,
         utterance: UtteranceId,
         from: Language,
-        text: &Redacted,
+        (text, pending): (&Redacted, Redacted),
         (speech_end, doubtful): (Option<Millis>, Vec<Stretch>),
     ) {
-        if self.current.as_ref().is_none_or(|current| current.utterance != utterance) {
+        if !self.is_current(utterance) {
             self.end_utterance().await;
             self.current = Some(Current {
                 utterance,
                 from,
                 segments: Segments::default(),
+                pending: Redacted::default(),
                 doubts: Doubts::default(),
                 source: Stretch::default(),
                 target: Stretch::default(),
+                draft: Draft::default(),
                 history: Vec::new(),
                 speech_end: None,
                 lead: "",
@@ -215,6 +239,7 @@ impl<K: Copy> Lane<K> {
         }
         let Some(current) = &mut self.current else { return };
         current.segments.push(text.expose());
+        current.pending = pending;
         current.doubts.push(text.expose(), &doubtful);
         current.speech_end = speech_end.or(current.speech_end);
     }
@@ -264,40 +289,73 @@ impl<K: Copy> Lane<K> {
         MtJob { text, history: current.history.clone(), ..job }
     }
 
-    /// Lets the translator read the words that are there of a segment, while the rest is being said.
+    /// Lets the translator read the words that are there of a segment and draft its translation, while the rest is being said.
     fn read_ahead(&mut self) {
         let Some(current) = self.current.as_ref().filter(|_| self.stages.options.mode == Mode::Simultaneous) else { return };
-        let open = current.segments.open();
+        if self.ahead.is_some() {
+            self.again = true;
+            return;
+        }
+        self.again = false;
+        let open = format!("{}{}", current.segments.open(), current.pending.expose());
+        let open = open.trim();
         if open.is_empty() {
             return;
         }
         let guard = Guard::new(open, current.from, self.language, &self.conversation.context());
-        let job = MtJob { ahead: true, ..self.job(current, &guard) };
+        // Who has enough to hear is served better by whole clauses.
+        let tokens = if self.pace.is_behind(self.clock.now()) { 0 } else { draft::TOKENS };
+        let job = MtJob { ahead: Some(tokens), begun: current.draft.said().into(), ..self.job(current, &guard) };
         // A full queue means that the machine has better things to do.
-        self.ahead = self.stages.mt.submit(job, Priority::PartialAsr, self.stages.options.deadlines.mt()).ok();
+        let pending = self.stages.mt.submit(job, Priority::PartialAsr, self.stages.options.deadlines.mt()).ok();
+        self.ahead = pending.map(|pending| Box::pin(pending.output()) as BoxFuture<'static, _>);
+    }
+
+    /// Says what is certain of the translation of a segment that is not complete.
+    async fn on_draft(&mut self, drafted: Result<Done<Translation>, JobError>) {
+        let (Ok(drafted), Some(current)) = (drafted, &mut self.current) else { return };
+        let Some(piece) = current.draft.push(self.language, drafted.output.text.expose()) else { return };
+        // It stands for the words that are there, and so will the rest of the translation.
+        let before = current.source;
+        current.source = before.followed_by(current.segments.open());
+        let times = StageTimes { mt: millis(drafted.ran), queue: millis(drafted.queued), ..StageTimes::default() };
+        self.show(&piece, false, times).await;
+        let spoken = self.speak(&[piece]).await;
+        let Some(current) = &mut self.current else { return };
+        current.source = before;
+        if let Err(error) = spoken {
+            let utterance = current.utterance;
+            tracing::debug!(%utterance, %error, "the beginning of a segment was not spoken");
+            self.events.send(LaneEvent::Failed { utterance, error }).await;
+        }
     }
 
     /// Translates and speaks one segment. Its first clauses are spoken as soon as the translation has got past them and their amounts
     /// are known to be right.
     async fn interpret(&mut self, segment: Redacted, last: bool) -> Result<(), JobError> {
         self.ahead = None;
+        let begun = self.current.as_mut().map(|current| current.draft.take()).unwrap_or_default();
         let Some(current) = &self.current else { return Ok(()) };
         let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
         self.conversation.note(guard.amounts());
         let (running_tx, mut running_rx) = watch::channel(Redacted::default());
-        let job = MtJob { running: Some(running_tx), ..self.job(current, &guard) };
+        let job = MtJob { running: Some(running_tx), begun: begun.as_str().into(), ..self.job(current, &guard) };
         let (began, asked) = (tokio::time::Instant::now(), job.text.clone());
-        let again = MtJob { running: None, ..job.clone() };
+        let mut again = MtJob { running: None, ..job.clone() };
         let (mt, deadline) = (self.stages.mt.clone(), self.stages.options.deadlines.mt());
         let pending = mt.submit(job, Priority::Mt, deadline)?.output();
         tokio::pin!(pending);
-        let (mut splitter, mut release) = (ClauseSplitter::new(self.language), Release::new(&guard, ""));
+        let mut splitter = ClauseSplitter::new(self.language);
+        if !begun.is_empty() {
+            splitter = splitter.going_on();
+        }
+        let mut release = Release::new(&guard, &begun);
         // What the splitter was given, and how much of it was spoken.
-        let (mut seen, mut used) = (String::new(), 0);
+        let (mut used, mut seen) = (begun.len(), begun);
         let translated = loop {
             tokio::select! {
                 biased;
-                translated = &mut pending => break translated?,
+                translated = &mut pending => break translated,
                 Ok(()) = running_rx.changed() => {
                     let running = running_rx.borrow_and_update().clone().into_inner();
                     // Another try began: nothing more is spoken before it is complete.
@@ -312,6 +370,18 @@ impl<K: Copy> Lane<K> {
                     }
                 }
             }
+        };
+        let translated = match translated {
+            // What was said early led nowhere: said anew, nothing is lost.
+            Err(JobError::Failed { .. }) if !again.begun.is_blank() => {
+                again.begun = Redacted::default();
+                (seen, used) = (String::new(), 0);
+                if let Some(current) = &mut self.current {
+                    current.lead = "… ";
+                }
+                self.stages.mt.submit(again.clone(), Priority::Mt, deadline)?.output().await?
+            }
+            translated => translated?,
         };
         let said = seen.get(..used).unwrap_or_default();
         let settled = amounts::settle(&mt, deadline, &guard, again, said.trim_end(), translated.output.text).await;
@@ -419,6 +489,7 @@ impl<K: Copy> Lane<K> {
 
     /// Closes the audio stream of the utterance, if it had one.
     async fn end_utterance(&mut self) {
+        self.ahead = None;
         let Some(Current { speaking: Some(mut encoder), .. }) = self.current.take() else { return };
         let mut tail = Vec::new();
         encoder.flush(|packet| tail.push(Bytes::copy_from_slice(packet)));

@@ -11,6 +11,7 @@ pub mod acoustics;
 mod agreement;
 pub mod amounts;
 pub mod conversation;
+mod draft;
 pub mod echo;
 pub mod event;
 pub mod fillers;

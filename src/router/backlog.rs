@@ -38,7 +38,8 @@ impl LaneBacklog {
         match &input {
             LaneInput::Text { utterance, from, last, .. } => {
                 let (utterance, from, last) = (*utterance, *from, *last);
-                if self.refused == Some(utterance) {
+                if self.refused == Some(utterance) || input.is_pending_only() && !self.queue.is_empty() {
+                    // A lane that is behind does not get ready for what may come.
                     return Ok(());
                 }
                 if self.texts >= LANE_TEXTS {
@@ -128,6 +129,7 @@ mod tests {
             utterance: UtteranceId(utterance),
             from: Language::ZH,
             text: text.into(),
+            pending: "".into(),
             last,
             speech_end: None,
             doubtful: Vec::new(),
@@ -152,6 +154,26 @@ mod tests {
         assert_eq!(got.len(), LANE_TEXTS + 1);
         assert_eq!(got.last(), Some(&text(1, true)));
         assert_eq!(backlog.push(text(3, false)), Ok(()), "the next utterance works");
+    }
+
+    #[test]
+    fn what_is_only_pending_takes_no_place() {
+        let pending = |utterance, pending: &str| LaneInput::Text {
+            utterance: UtteranceId(utterance),
+            from: Language::ZH,
+            text: "".into(),
+            pending: pending.into(),
+            last: false,
+            speech_end: None,
+            doubtful: Vec::new(),
+        };
+        let mut backlog = LaneBacklog::default();
+        assert_eq!(backlog.push(pending(1, "may be")), Ok(()));
+        assert_eq!(backlog.push(text(1, false)), Ok(()));
+        for _ in 0..2 * LANE_TEXTS {
+            assert_eq!(backlog.push(pending(1, "may be said")), Ok(()));
+        }
+        assert_eq!(drained(&mut backlog), [pending(1, "may be"), text(1, false)]);
     }
 
     #[test]

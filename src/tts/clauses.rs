@@ -34,6 +34,12 @@ impl ClauseSplitter {
         Self { language, text: String::new(), spoken: false }
     }
 
+    /// Its beginning was spoken already.
+    #[must_use]
+    pub fn going_on(self) -> Self {
+        Self { spoken: true, ..self }
+    }
+
     /// Adds `text` and gives the clauses that are complete: what comes later cannot change them.
     pub fn push(&mut self, text: &str) -> Vec<String> {
         self.text.push_str(text);
@@ -63,7 +69,7 @@ pub fn split(language: Language, text: &str) -> Vec<String> {
 
 /// The clauses of the rest of an utterance whose first clause was spoken already; joined they are the text.
 pub fn split_rest(language: Language, text: &str) -> Vec<String> {
-    let mut splitter = ClauseSplitter { spoken: true, ..ClauseSplitter::new(language) };
+    let mut splitter = ClauseSplitter::new(language).going_on();
     let mut clauses = splitter.push(text);
     clauses.extend(splitter.finish());
     clauses

@@ -167,7 +167,15 @@ impl Stall {
             SpeakerEvent::Recognised { utterance, language, committed, doubtful, .. } => {
                 self.heard[who].push(committed.expose().to_owned());
                 let utterance = UtteranceId(utterance * 2 + who as u64);
-                let text = LaneInput::Text { utterance, from: language, text: committed, last: true, speech_end: None, doubtful };
+                let text = LaneInput::Text {
+                    utterance,
+                    from: language,
+                    text: committed,
+                    pending: "".into(),
+                    last: true,
+                    speech_end: None,
+                    doubtful,
+                };
                 self.lanes[who].tx.send(text).await.expect("the lane lives");
                 self.untranslated += 1;
             }

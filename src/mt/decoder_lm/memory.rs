@@ -1,7 +1,7 @@
 //! What the decoder has read and still knows, so that a prompt that begins the same is not read again.
 //!
-//! Two kinds: the fixed beginnings of prompts, one per [`PrefixKey`], and the last few whole dialogues, prompt and answer. The next segment
-//! of an utterance goes on where the one before it ended; and what was read ahead of a sentence is there when the sentence is. Pure
+//! Three kinds: the fixed beginnings of prompts, one per [`PrefixKey`]; the last few whole dialogues, prompt and answer, because the next
+//! segment of an utterance goes on where the one before it ended; and what was read last of a sentence that is still being said. Pure
 //! bookkeeping: knows tokens, computes nothing. Owned by [`super::DecoderLm`].
 
 use std::sync::Arc;
@@ -34,13 +34,15 @@ pub(super) struct Memory {
     prefixes: Vec<(PrefixKey, Arc<Read>)>,
     /// Most recently used last.
     dialogues: Vec<Arc<Read>>,
+    /// Its words may still change, so it takes no dialogue's place.
+    ahead: Option<Arc<Read>>,
     kept_prefixes: usize,
 }
 
 impl Memory {
     /// Keeps at most so many prefixes; with 0 nothing at all.
     pub(super) fn new(kept_prefixes: usize) -> Self {
-        Self { prefixes: Vec::new(), dialogues: Vec::new(), kept_prefixes }
+        Self { prefixes: Vec::new(), dialogues: Vec::new(), ahead: None, kept_prefixes }
     }
 
     /// Beginnings of prompts in it.
@@ -79,13 +81,24 @@ impl Memory {
         self.dialogues.push(Arc::new(read));
     }
 
+    /// Keeps what was read of a sentence of which more will come.
+    pub(super) fn keep_ahead(&mut self, read: Read) {
+        if self.kept_prefixes > 0 {
+            self.ahead = Some(Arc::new(read));
+        }
+    }
+
     /// What is known of `tokens`, which begin with `prefix`: never all of them, because reading the last one gives the answer's first.
     pub(super) fn start(&mut self, tokens: &[u32], prefix: &Arc<Read>) -> Result<Arc<KvCache>, DecoderError> {
         let most = tokens.len().saturating_sub(1);
         let known = |read: &Read| read.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count().min(most);
         let best = self.dialogues.iter().map(|read| known(read)).enumerate().max_by_key(|(_, known)| *known);
-        let (read, known) = match best.filter(|(_, more)| *more > known(prefix)) {
-            None => (Arc::clone(prefix), known(prefix)),
+        let other = match &self.ahead {
+            Some(ahead) if known(ahead) > known(prefix) => ahead,
+            _ => prefix,
+        };
+        let (read, known) = match best.filter(|(_, more)| *more > known(other)) {
+            None => (Arc::clone(other), known(other)),
             Some((at, known)) => {
                 let used = self.dialogues.remove(at);
                 self.dialogues.push(Arc::clone(&used));

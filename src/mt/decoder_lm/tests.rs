@@ -73,7 +73,7 @@ fn a_restart_changes_no_token_and_neither_does_a_kept_prefix() {
 #[test]
 fn what_was_read_before_is_not_read_again_and_changes_no_token() {
     let said: (Redacted, Redacted) = ("这款包有三种颜色。".into(), "This bag comes in three colours.".into());
-    let open = MtJob { history: vec![said.clone()], ahead: true, ..job("zh", "en", "红的卖得最好，") };
+    let open = MtJob { history: vec![said.clone()], ahead: Some(0), ..job("zh", "en", "红的卖得最好，") };
     let whole = MtJob { history: vec![said], ..job("zh", "en", "红的卖得最好，黑的也不错。") };
     let detached = JobContext::detached();
     let mut fresh = load(LITE, 8);
@@ -90,6 +90,9 @@ fn what_was_read_before_is_not_read_again_and_changes_no_token() {
     let (new, old) = known(&mut lm, &whole);
     assert!(old > new, "{old} tokens are known, {new} are not");
     assert_eq!(tokens(&mut lm, &whole), expected);
+    // A draft is how the translation begins.
+    let draft = lm.translate(&MtJob { ahead: Some(4), ..whole.clone() }, &detached).unwrap();
+    assert!(draft.tokens == 4 && !draft.text.is_blank() && expected.0.starts_with(draft.text.expose()), "{}", draft.text.expose());
     // And the next segment goes on behind this one and its answer.
     let next = MtJob {
         history: [whole.history.clone(), vec![(whole.text.clone(), expected.0.as_str().into())]].concat(),

@@ -138,7 +138,7 @@ impl RoomState {
         let Some(utterance) = self.utterances.get_mut(&id) else { return };
         // A language that is detected may change until words are committed; then the lanes are chosen and it stays.
         let language = utterance.language.unwrap_or(language);
-        let lanes = if committed.is_blank() {
+        let lanes = if committed.is_blank() && utterance.language.is_none() {
             Vec::new()
         } else if utterance.language.is_none() {
             utterance.language = Some(language);
@@ -153,7 +153,8 @@ impl RoomState {
         };
         for lane in lanes.into_iter().filter(|k| self.lanes.contains_key(k)) {
             let (text, doubtful) = (committed.clone(), doubtful.clone());
-            let input = LaneInput::Text { utterance: id, from: language, text, last: false, speech_end, doubtful };
+            let pending = pending.clone();
+            let input = LaneInput::Text { utterance: id, from: language, text, pending, last: false, speech_end, doubtful };
             self.outputs.push_back(Output::Lane(lane, input));
         }
         self.send_source_caption(id, language, (committed, pending), false, Some(times));
