@@ -120,7 +120,8 @@ pub async fn recognise(
     let prompt = if talk.parts.vocabulary { terms::vocabulary(&talk.conversation, language) } else { None };
     let job = AsrJob { samples, language, candidates: Vec::new(), prompt, committed: None, partial: false };
     let done = asr.submit(job, Priority::FinalAsr, NO_HURRY)?.output().await?;
-    let output = if talk.parts.repair { terms::put_right(done.output, &talk.conversation) } else { (done.output, Vec::new()) };
+    let output =
+        if talk.parts.repair { terms::put_right(done.output, "", &talk.conversation) } else { (done.output, Vec::new()) };
     Ok(Timed { output, took: done.ran })
 }
 

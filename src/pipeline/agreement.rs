@@ -2,12 +2,12 @@
 //!
 //! Two decodes of a window, the later one having heard more: the words that both begin with are committed (Liu et al. 2020, as in
 //! Macháček et al. 2023, "Turning Whisper into Real-Time Transcription System"). Marks and capitals do not count: they change with what
-//! follows and are nobody's words. Held back are the last word, which may still grow, and an amount, whose last digit or unit may not
-//! have been heard yet. Called by [`super::policy`].
+//! follows and are nobody's words. Held back are the last word, which may still grow, a Chinese word of which not every character is
+//! certain, and an amount, whose last digit or unit may not have been heard yet. Called by [`super::policy`] and [`super::draft`].
 
 use crate::{
     language::Language,
-    trade::{Context, read},
+    trade::{Context, read, word_bounds},
 };
 
 /// How many bytes of `current` may be committed, given that `previous` heard the beginning of the same sound. Both start with what was
@@ -18,6 +18,10 @@ pub(super) fn agreed(language: Language, previous: &str, current: &str) -> usize
     // A word that nothing follows may still grow, in either of them.
     let certain = same.min(before.len().saturating_sub(1)).min(now.len().saturating_sub(1));
     let mut end = certain.checked_sub(1).and_then(|last| now.get(last)).map_or(0, |word| word.end);
+    if language == Language::ZH && end > 0 {
+        let bounds = word_bounds(current);
+        end = (0..=end).rev().find(|end| bounds.contains(end)).unwrap_or(0);
+    }
     for amount in read(current, language, &Context::default()).iter().rev() {
         if amount.span.start < end && end <= amount.span.end {
             end = current.get(..amount.span.start).map_or(0, |text| text.trim_end_matches(is_no_word).len());
@@ -107,7 +111,14 @@ mod tests {
         assert_eq!(certain(Language::EN, "it costs 12 euros if we", "it costs 12 euros if we"), "it costs 12 euros if");
         assert_eq!(certain(Language::EN, "we take one hundred and", "we take one hundred and fifty of"), "we take");
         assert_eq!(certain(Language::ZH, "一共要三百五", "一共要三百五十条"), "一共要");
-        assert_eq!(certain(Language::ZH, "这个卖三块八可以", "这个卖三块八可以吗"), "这个卖三块八可");
+        assert_eq!(certain(Language::ZH, "这个卖三块八可以", "这个卖三块八可以吗"), "这个卖");
+        assert_eq!(certain(Language::ZH, "这个卖三块八可以的吗", "这个卖三块八可以的吗"), "这个卖三块八可以的");
+    }
+
+    #[test]
+    fn a_chinese_word_is_not_cut_in_two() {
+        assert_eq!(certain(Language::ZH, "他们在研究图", "他们在研究图书馆"), "他们在研究");
+        assert_eq!(certain(Language::ZH, "他们在研究图书馆的", "他们在研究图书馆的窗户"), "他们在研究图书馆");
     }
 
     proptest! {

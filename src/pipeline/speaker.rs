@@ -56,6 +56,9 @@ const SILENCE_STEP: Duration = Duration::from_millis(32);
 /// A direction that is not ready by then was needed long ago.
 const PREPARE_LIMIT: Duration = Duration::from_secs(60);
 
+/// Characters of an utterance that may speak for a term in the words behind them: a clause.
+const SAID_CHARS: usize = 24;
+
 /// Silence between two parts of an utterance whose middle was an echo: the recogniser hears that they are apart.
 const CUT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -106,6 +109,7 @@ where
         segmenter,
         policy,
         pending: Redacted::default(),
+        said: String::new(),
         microphone,
         conversation,
         judged: 0,
@@ -146,6 +150,8 @@ struct Speaker<K> {
     policy: Policy,
     /// The tail that was last shown.
     pending: Redacted,
+    /// The end of what was passed on of the utterance.
+    said: String,
     microphone: Microphone,
     conversation: Conversation,
     /// Samples that the segmenter has seen.
@@ -378,7 +384,10 @@ impl<K: Copy> Speaker<K> {
         self.pending = pending.clone();
         let Answer { hypothesis, queued, ran } = answer;
         let (Hypothesis { text: committed, .. }, amounts) =
-            terms::put_right(Hypothesis { text: committed, ..hypothesis }, &self.conversation);
+            terms::put_right(Hypothesis { text: committed, ..hypothesis }, &self.said, &self.conversation);
+        self.said.push_str(committed.expose());
+        let excess = self.said.chars().count().saturating_sub(SAID_CHARS);
+        self.said = self.said.chars().skip(excess).collect();
         let speech_end = self.when(speech_end);
         let endpoint = if certain { millis(self.clock.now().since(speech_end)) } else { 0 };
         let times =
@@ -392,6 +401,7 @@ impl<K: Copy> Speaker<K> {
 
     async fn on_ended(&mut self, utterance: u64, speech_end: u64, result: Result<(), JobError>) {
         self.pending = Redacted::default();
+        self.said.clear();
         let speech_end = self.when(speech_end);
         let event = match result {
             Err(error) => SpeakerEvent::Failed { utterance: Some(utterance), error },

@@ -49,13 +49,16 @@ pub fn worded(asked: &str, from: Language, to: Language, talk: &Conversation) ->
     out
 }
 
-/// `hypothesis` with its misheard terms put right, and the amounts that are in it then.
-pub fn put_right(mut hypothesis: Hypothesis, talk: &Conversation) -> (Hypothesis, Vec<doubt::Heard>) {
+/// `hypothesis` with its misheard terms put right, and the amounts that are in it then. `before` is what the speaker said just before:
+/// it may speak for a term, and is not changed any more.
+pub fn put_right(mut hypothesis: Hypothesis, before: &str, talk: &Conversation) -> (Hypothesis, Vec<doubt::Heard>) {
     if hypothesis.text.is_blank() {
         return (hypothesis, Vec::new());
     }
     let language = hypothesis.language;
-    let text = talk.glossary().repair(hypothesis.text.expose(), language);
+    let (heard, glossary) = (hypothesis.text.expose(), talk.glossary());
+    let whole = glossary.repair(&format!("{before}{heard}"), language);
+    let text = whole.strip_prefix(before).map_or_else(|| glossary.repair(heard, language), str::to_owned);
     let tokens = hypothesis.tokens.iter().map(|token| (token.text.expose(), token.probability));
     let amounts = doubt::heard(&text, language, &talk.context(), tokens);
     hypothesis.text = text.into();
@@ -93,11 +96,20 @@ mod tests {
     fn a_misheard_term_is_put_right_and_a_number_that_was_not_heard_well_is_marked() {
         let talk = Conversation::new(Arc::new(Glossary::parse("zh,en,sounds_like\n蓝湾,Lanwan,兰弯\n").unwrap()));
         let hypothesis = heard(Language::ZH, &[("兰弯", 0.3), ("的要", 0.9), ("三", 0.2), ("百个", 0.9), ("，八块", 0.9)]);
-        let (hypothesis, amounts) = put_right(hypothesis, &talk);
+        let (hypothesis, amounts) = put_right(hypothesis, "", &talk);
         assert_eq!(hypothesis.text.expose(), "蓝湾的要三百个，八块");
         assert_eq!(doubtful(&amounts), [Stretch { from: 4, to: 7 }], "of two amounts the one");
-        let (nothing, amounts) = put_right(heard(Language::ZH, &[]), &talk);
+        let (nothing, amounts) = put_right(heard(Language::ZH, &[]), "我要", &talk);
         assert!(nothing.text.is_blank() && amounts.is_empty());
+    }
+
+    #[test]
+    fn what_was_said_before_speaks_for_a_term_and_stays() {
+        let talk = Conversation::new(Arc::new(Glossary::parse("zh,en,near\n蓝绸,blue silk,布料\n").unwrap()));
+        let right = |before: &str, text: &str| put_right(heard(Language::ZH, &[(text, 0.9)]), before, &talk).0.text.into_inner();
+        assert_eq!(right("", "蓝愁多少钱"), "蓝愁多少钱");
+        assert_eq!(right("这种布料是", "蓝愁多少钱"), "蓝绸多少钱");
+        assert_eq!(right("布料蓝愁", "布料是蓝愁吗"), "布料是蓝绸吗");
     }
 
     #[test]

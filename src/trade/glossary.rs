@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-pub use self::read::LineError;
+pub use self::{read::LineError, repair::bounds as word_bounds};
 use crate::language::Language;
 
 /// The trade's words that the program comes with; written for this project.

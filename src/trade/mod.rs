@@ -36,5 +36,5 @@ pub mod write;
 
 pub use amount::{Amount, Context, Kind, Unit, Value};
 pub use compare::{Check, Comparison, check, compare};
-pub use glossary::Glossary;
+pub use glossary::{Glossary, word_bounds};
 pub use numbers::read;

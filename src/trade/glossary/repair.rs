@@ -54,7 +54,7 @@ fn district(text: &str) -> Option<(Range<usize>, String)> {
 }
 
 /// Where the words of a Chinese text begin and end, in bytes.
-pub(super) fn bounds(text: &str) -> HashSet<usize> {
+pub fn bounds(text: &str) -> HashSet<usize> {
     JIEBA.cut(text, false).iter().map(|token| token.byte_end).chain([0]).collect()
 }
 
