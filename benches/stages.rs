@@ -10,7 +10,7 @@ use std::{
 };
 
 use tongchuan::{
-    asr::AsrJob,
+    asr::{AsrJob, Hypothesis},
     audio::{
         file,
         opus::{Encoder, EncoderOptions},
@@ -21,9 +21,10 @@ use tongchuan::{
     inference::{Priority, worker::Done},
     language::{Language, Spoken, Voice},
     mt::MtJob,
-    pipeline::stages::Stages,
+    pipeline::{amounts, conversation::Conversation, stages::Stages, terms},
     score::percentile,
     time::SampleRate,
+    trade::guard::Guard,
     tts::TtsJob,
     vad::{VadJob, VadState, WINDOW},
 };
@@ -51,7 +52,7 @@ impl Table {
     }
 }
 
-async fn recognise(stages: &Stages, samples: &Arc<[f32]>, language: Language) -> Done<tongchuan::asr::Hypothesis> {
+async fn recognise(stages: &Stages, samples: &Arc<[f32]>, language: Language) -> Done<Hypothesis> {
     let job = AsrJob {
         samples: samples.clone(),
         language: Spoken::Fixed(language),
@@ -74,8 +75,22 @@ async fn speak(stages: &Stages, language: Language, text: &str) -> Done<tongchua
     stages.tts.submit(job, Priority::FirstClause, LIMIT).unwrap().output().await.unwrap()
 }
 
+/// What the care for terms and amounts adds to a sentence in which nothing needs repair, besides the models.
+fn care(heard: &Hypothesis, to: Language, translation: &str) -> Duration {
+    let talk = Conversation::default();
+    let (from, began) = (heard.language, Instant::now());
+    let (heard, _) = terms::put_right(heard.clone(), "", &talk);
+    let guard = Guard::new(heard.text.expose(), from, to, &talk.context());
+    let job = amounts::job(from, to, &guard);
+    let asked = terms::worded(job.text.expose(), from, to, &talk);
+    let verdict = guard.check(translation);
+    std::hint::black_box((asked, verdict));
+    began.elapsed()
+}
+
 #[tokio::main]
 async fn main() {
+    terms::warm_up();
     let config = Config::default();
     let stages =
         Engines::open(&config).expect("the models are installed (make models)").stages().await.expect("the engines start");
@@ -106,6 +121,8 @@ async fn main() {
         table.add(&bucket(seconds(clip.len(), SampleRate::ASR), "ASR, clip of"), asr.ran);
         let mt = translate(&stages, line).await;
         table.add(&format!("MT {}, one sentence", if line.language == Language::ZH { "zh-en" } else { "en-zh" }), mt.ran);
+        let to = if line.language == Language::ZH { Language::EN } else { Language::ZH };
+        table.add("care for terms and amounts, one sentence", care(&asr.output, to, mt.output.text.expose()));
         let (language, text) =
             if line.language == Language::ZH { (Language::EN, &line.reference) } else { (Language::ZH, &line.reference) };
         let tts = speak(&stages, language, text).await;

@@ -146,6 +146,8 @@ struct Current {
     doubts: Doubts,
     /// The words of the segment that is being interpreted.
     source: Stretch,
+    /// Up to where words were interpreted, if only in the beginning of a translation.
+    reached: usize,
     /// The translation of what was before that segment.
     target: Stretch,
     /// What the translation of the segment that is not complete begins with.
@@ -156,6 +158,13 @@ struct Current {
     lead: &'static str,
     /// Encodes its audio stream, once there is one.
     speaking: Option<Encoder>,
+}
+
+impl Current {
+    /// The words that what is said now stands for: a sentence may end before what its translation was begun with.
+    fn stands_for(&self) -> Stretch {
+        Stretch { from: self.source.from, to: self.source.to.max(self.reached) }
+    }
 }
 
 impl<K: Copy> Lane<K> {
@@ -229,6 +238,7 @@ impl<K: Copy> Lane<K> {
                 pending: Redacted::default(),
                 doubts: Doubts::default(),
                 source: Stretch::default(),
+                reached: 0,
                 target: Stretch::default(),
                 draft: Draft::default(),
                 history: Vec::new(),
@@ -316,8 +326,10 @@ impl<K: Copy> Lane<K> {
         let (Ok(drafted), Some(current)) = (drafted, &mut self.current) else { return };
         let Some(piece) = current.draft.push(self.language, drafted.output.text.expose()) else { return };
         // It stands for the words that are there, and so will the rest of the translation.
+        current.segments.begin();
         let before = current.source;
         current.source = before.followed_by(current.segments.open());
+        current.reached = current.source.to;
         let times = StageTimes { mt: millis(drafted.ran), queue: millis(drafted.queued), ..StageTimes::default() };
         self.show(&piece, false, times).await;
         let spoken = self.speak(&[piece]).await;
@@ -420,7 +432,7 @@ impl<K: Copy> Lane<K> {
         let Some(current) = &mut self.current else { return };
         let lead = if text.is_empty() { "" } else { std::mem::take(&mut current.lead) };
         let committed = format!("{lead}{text}").into();
-        let Current { utterance, source, .. } = *current;
+        let (utterance, source) = (current.utterance, current.stands_for());
         self.events.send(LaneEvent::Translated { utterance, source, committed, last, times }).await;
     }
 
@@ -470,7 +482,7 @@ impl<K: Copy> Lane<K> {
         let now = self.clock.now();
         let late = current.speech_end.and_then(|speech_end| self.pace.late(now, speech_end));
         self.pace.enqueued(now, audio + pause);
-        let Current { utterance, source, .. } = *current;
+        let (utterance, source) = (current.utterance, current.stands_for());
         if let Some(lag) = late {
             self.events.send(LaneEvent::Behind(lag)).await;
         }

@@ -48,6 +48,8 @@ const VERB_LAST: &[&str] = &["de", "hi", "ja", "ko", "tr"];
 #[derive(Debug, Default)]
 pub struct Segments {
     buffer: String,
+    /// Of so much the translation was begun: no clause ends before it.
+    begun: usize,
 }
 
 impl Segments {
@@ -59,6 +61,11 @@ impl Segments {
     /// What is there of the segment that is not complete.
     pub fn open(&self) -> &str {
         self.buffer.trim()
+    }
+
+    /// The translation of what is open was begun.
+    pub fn begin(&mut self) {
+        self.begun = self.buffer.trim_end().len();
     }
 
     /// The next segment, if one is complete. `behind` says that the listener has more to hear already than he should: then sentences go
@@ -80,6 +87,7 @@ impl Segments {
     fn take(&mut self, end: usize) -> Option<String> {
         let rest = self.buffer.split_off(end);
         let segment = std::mem::replace(&mut self.buffer, rest);
+        self.begun = 0;
         let segment = segment.trim();
         (!segment.is_empty()).then(|| segment.to_owned())
     }
@@ -132,10 +140,11 @@ impl Segments {
         };
         let mark = text.char_indices().filter_map(boundary).next_back();
         let mark = mark.filter(|end| letters(&text[..*end]) >= patience.clause);
-        mark.or_else(|| {
+        let end = mark.or_else(|| {
             let long = letters(text) >= patience.longest;
             long.then(|| connective(language, text, patience.clause)).flatten()
-        })
+        });
+        end.filter(|end| *end >= self.begun)
     }
 }
 
@@ -195,6 +204,20 @@ mod tests {
 
     fn early(language: Language, pieces: &[&str]) -> Vec<String> {
         cut(language, Patience::of(language), false, pieces)
+    }
+
+    #[test]
+    fn no_clause_ends_before_what_its_translation_was_begun_with() {
+        let (language, patience) = (Language::EN, Patience::of(Language::EN));
+        let mut segments = Segments::default();
+        segments.push("The new office in the town is open every day, and it has");
+        segments.begin();
+        assert_eq!(segments.next(language, patience, false), None);
+        segments.push(" a garden, where");
+        let clause = segments.next(language, patience, false);
+        assert_eq!(clause.as_deref(), Some("The new office in the town is open every day, and it has a garden,"));
+        segments.push(" the visitors of the office sit, because");
+        assert!(segments.next(language, patience, false).is_some(), "the next one begins anew");
     }
 
     #[test]

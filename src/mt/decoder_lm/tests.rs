@@ -92,7 +92,11 @@ fn what_was_read_before_is_not_read_again_and_changes_no_token() {
     assert_eq!(tokens(&mut lm, &whole), expected);
     // A draft is how the translation begins.
     let draft = lm.translate(&MtJob { ahead: Some(4), ..whole.clone() }, &detached).unwrap();
-    assert!(draft.tokens == 4 && !draft.text.is_blank() && expected.0.starts_with(draft.text.expose()), "{}", draft.text.expose());
+    assert!(
+        draft.tokens == 4 && !draft.text.is_blank() && expected.0.starts_with(draft.text.expose()),
+        "{}",
+        draft.text.expose()
+    );
     // And the next segment goes on behind this one and its answer.
     let next = MtJob {
         history: [whole.history.clone(), vec![(whole.text.clone(), expected.0.as_str().into())]].concat(),

@@ -15,9 +15,13 @@ pub(super) const PARTIAL_STEP: usize = 14 * WINDOW;
 /// ones, translation and speech need the rest.
 const SHARE: usize = 3;
 
-/// Words that ended so long before the last sound (1.3 s) have all the context that changes them: they do not wait for a second decode.
-/// What is decoded seldom is committed by this, what is decoded often by agreement.
-const OLD: usize = 40 * WINDOW;
+/// Words that ended so long before the last sound (2.9 s) have all the context that changes them: they do not wait for a second decode.
+/// What is decoded seldom is committed by this, what is decoded often by agreement. Interpretation does not wait for it
+/// ([`super::super::draft`]): with 1.3 s one character in a hundred more was wrong, and nothing was heard sooner.
+const OLD: usize = 90 * WINDOW;
+
+/// Characters of a language without spaces that the end of a window may still change, besides the last: half a second, as much as a word.
+const OPEN: usize = 2;
 
 /// The window that grows: the utterance, or what of it is not closed yet.
 #[derive(Debug)]
@@ -106,7 +110,8 @@ impl Known {
         let now = format!("{}{heard}", self.committed);
         // As if the words of what is old had been all of an earlier decode.
         let old = share(&now, length.saturating_sub(OLD), length);
-        let end = agreed(language, &self.latest, &now).max(agreed(language, old, &now)).max(self.committed.len());
+        let agreed = |before: &str| agreed(language, settled(language, before), settled(language, &now));
+        let end = agreed(&self.latest).max(agreed(old)).max(self.committed.len());
         let (certain, pending) = now.split_at_checked(end).unwrap_or((&now, ""));
         let new = certain.get(self.committed.len()..).unwrap_or_default().to_owned();
         let spoken = length * letters(certain) / letters(&now).max(1);
@@ -127,6 +132,13 @@ impl Known {
         self.committed.push_str(new);
         format!("{lead}{new}")
     }
+}
+
+/// `text` without what may still change whoever agrees on it.
+fn settled(language: Language, text: &str) -> &str {
+    let open = if language.is_unspaced() { OPEN } else { 0 };
+    let letters = text.char_indices().filter(|(_, c)| c.is_alphanumeric());
+    letters.rev().take(open).last().map_or(text, |(at, _)| text.get(..at).unwrap_or(text))
 }
 
 /// The beginning of `text` that was said in the first `part` of a sound of `whole` samples, if its letters share the sound out evenly.
