@@ -384,13 +384,11 @@ impl<K: Copy> Lane<K> {
             }
         };
         let translated = match translated {
-            // What was said early led nowhere: said anew, nothing is lost.
+            // What was said early led nowhere.
             Err(JobError::Failed { .. }) if !again.begun.is_blank() => {
                 again.begun = Redacted::default();
                 (seen, used) = (String::new(), 0);
-                if let Some(current) = &mut self.current {
-                    current.lead = "… ";
-                }
+                self.say_anew();
                 self.stages.mt.submit(again.clone(), Priority::Mt, deadline)?.output().await?
             }
             translated => translated?,
@@ -398,9 +396,12 @@ impl<K: Copy> Lane<K> {
         let said = seen.get(..used).unwrap_or_default();
         let settled = amounts::settle(&mt, deadline, &guard, again, said.trim_end(), translated.output.text).await;
         let text = settled.text.expose();
-        let Some(rest) = text.strip_prefix(said).or_else(|| text.strip_prefix(said.trim_end())).map(str::to_owned) else {
-            return Err(JobError::failed("mt", "the translation changed after its beginning was spoken"));
-        };
+        let rest = text.strip_prefix(said).or_else(|| text.strip_prefix(said.trim_end()));
+        if rest.is_none() {
+            self.say_anew();
+            used = 0;
+        }
+        let rest = rest.unwrap_or(text).to_owned();
         let mt = millis(translated.ran + settled.took);
         let times = StageTimes { mt, queue: millis(translated.queued), ..StageTimes::default() };
         self.show(&rest, last, times).await;
@@ -414,6 +415,13 @@ impl<K: Copy> Lane<K> {
         }
         let clauses = if used == 0 { clauses::split(self.language, &rest) } else { clauses::split_rest(self.language, &rest) };
         self.speak(&clauses).await
+    }
+
+    /// The translation does not go on behind what was said of it: all of it follows, nothing is lost or taken back.
+    fn say_anew(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.lead = "… ";
+        }
     }
 
     /// Says which amounts were said and whether the translation keeps them.
