@@ -64,9 +64,13 @@ async fn recognise(stages: &Stages, samples: &Arc<[f32]>, language: Language) ->
     stages.asr.submit(job, Priority::FinalAsr, LIMIT).unwrap().output().await.unwrap()
 }
 
+/// What the other one speaks: the language of a line's reference.
+fn listener(line: &Line) -> Language {
+    if line.language == Language::ZH { Language::EN } else { Language::ZH }
+}
+
 async fn translate(stages: &Stages, line: &Line) -> Done<tongchuan::mt::Translation> {
-    let to = if line.language == Language::ZH { Language::EN } else { Language::ZH };
-    let job = MtJob::new(line.language, to, line.text.as_str());
+    let job = MtJob::new(line.language, listener(line), line.text.as_str());
     stages.mt.submit(job, Priority::Mt, LIMIT).unwrap().output().await.unwrap()
 }
 
@@ -121,10 +125,8 @@ async fn main() {
         table.add(&bucket(seconds(clip.len(), SampleRate::ASR), "ASR, clip of"), asr.ran);
         let mt = translate(&stages, line).await;
         table.add(&format!("MT {}, one sentence", if line.language == Language::ZH { "zh-en" } else { "en-zh" }), mt.ran);
-        let to = if line.language == Language::ZH { Language::EN } else { Language::ZH };
-        table.add("care for terms and amounts, one sentence", care(&asr.output, to, mt.output.text.expose()));
-        let (language, text) =
-            if line.language == Language::ZH { (Language::EN, &line.reference) } else { (Language::ZH, &line.reference) };
+        let (language, text) = (listener(line), &line.reference);
+        table.add("care for terms and amounts, one sentence", care(&asr.output, language, mt.output.text.expose()));
         let tts = speak(&stages, language, text).await;
         let length = seconds(tts.output.samples.len(), SampleRate::TTS);
         table.add(&bucket(length, &format!("TTS {language}, speech of")), tts.ran);

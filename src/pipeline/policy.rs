@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::window::{Asked, Known, PARTIAL_STEP, Window};
-use super::agreement::is_sign;
+use super::{agreement::is_sign, segments::keep_last};
 use crate::{
     asr::Hypothesis,
     inference::JobError,
@@ -449,8 +449,7 @@ impl Policy {
 
     fn give(&mut self, words: Words) {
         self.said.push_str(words.committed.expose());
-        let excess = self.said.chars().count().saturating_sub(PROMPT_CHARS);
-        self.said = self.said.chars().skip(excess).collect();
+        keep_last(&mut self.said, PROMPT_CHARS);
         self.outputs.push_back(Output::Words(words));
     }
 }

@@ -169,6 +169,12 @@ pub(super) fn letters(text: &str) -> usize {
     text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
+/// Keeps the last `most` characters of `text`.
+pub(super) fn keep_last(text: &mut String, most: usize) {
+    let excess = text.chars().count().saturating_sub(most);
+    *text = text.chars().skip(excess).collect();
+}
+
 fn is_closing(c: char) -> bool {
     matches!(c, '。' | '！' | '？' | '!' | '?' | '…' | '.' | '"' | '\'' | '”' | '’' | '」' | '』' | ')' | '）' | '»')
 }

@@ -20,6 +20,7 @@ use super::{
     echo::Verdict,
     event::{SpeakerEvent, SpeakerInput, StageTimes, UplinkPacket},
     policy::{Answer, Decode, Output, Policy, Words},
+    segments::keep_last,
     stages::Stages,
     task::{Outlet, millis},
     terms,
@@ -386,8 +387,7 @@ impl<K: Copy> Speaker<K> {
         let (Hypothesis { text: committed, .. }, amounts) =
             terms::put_right(Hypothesis { text: committed, ..hypothesis }, &self.said, &self.conversation);
         self.said.push_str(committed.expose());
-        let excess = self.said.chars().count().saturating_sub(SAID_CHARS);
-        self.said = self.said.chars().skip(excess).collect();
+        keep_last(&mut self.said, SAID_CHARS);
         let speech_end = self.when(speech_end);
         let endpoint = if certain { millis(self.clock.now().since(speech_end)) } else { 0 };
         let times =
