@@ -24,10 +24,10 @@ pub(super) fn agreed(language: Language, previous: &str, current: &str) -> usize
     }
     for amount in read(current, language, &Context::default()).iter().rev() {
         if amount.span.start < end && end <= amount.span.end {
-            end = current.get(..amount.span.start).map_or(0, |text| text.trim_end_matches(is_no_word).len());
+            end = amount.span.start;
         }
     }
-    end
+    current.get(..end).map_or(0, |text| text.trim_end_matches(is_no_word).len())
 }
 
 /// A word of a text.
@@ -119,6 +119,8 @@ mod tests {
     fn a_chinese_word_is_not_cut_in_two() {
         assert_eq!(certain(Language::ZH, "他们在研究图", "他们在研究图书馆"), "他们在研究");
         assert_eq!(certain(Language::ZH, "他们在研究图书馆的", "他们在研究图书馆的窗户"), "他们在研究图书馆");
+        // Nor does a mark stay behind where the word after it was held back.
+        assert_eq!(certain(Language::ZH, "他们，图书", "他们，图书馆"), "他们");
     }
 
     proptest! {
