@@ -92,6 +92,8 @@ struct Utterance {
     pieces: Vec<Piece>,
     /// The end of the words committed so far.
     text: Stretch,
+    /// How much was listened to for the words so far, committed or not.
+    heard: u64,
     over: bool,
 }
 
@@ -123,9 +125,10 @@ impl Observer {
                 self.utterances.insert(*utterance, Utterance { start, ..Utterance::default() });
             }
             SpeakerEvent::Recognised { utterance, language, committed, speech_end, heard, times, .. } => {
+                let heard = self.position(*heard);
+                self.utterances.entry(*utterance).or_default().heard = heard;
                 if !committed.is_blank() {
-                    let known = |at: &Option<Millis>| at.map_or(wall, |at| self.position(at));
-                    let until = (known(speech_end), known(heard));
+                    let until = (speech_end.map_or(wall, |at| self.position(at)), heard);
                     self.on_words(wall, *utterance, *language, committed, until, *times);
                 }
             }
@@ -204,8 +207,7 @@ impl Observer {
     }
 
     fn of_stretch(&self, kind: Kind, wall: u64, id: UtteranceId, stretch: Stretch, text: &Redacted) -> TraceEvent {
-        let pieces = self.utterances.get(&id.0).map(|u| u.pieces.as_slice()).unwrap_or_default();
-        let known = locate(pieces, stretch);
+        let known = self.utterances.get(&id.0).and_then(|utterance| utterance.locate(stretch));
         TraceEvent {
             lang: Some(self.to),
             from_ms: known.map(|k| k.from),
@@ -273,16 +275,28 @@ fn event(event: Kind, wall_ms: u64, utterance: Option<u64>, text: Redacted) -> T
     }
 }
 
-/// The times of a stretch of text: whole pieces as they are, parts of one by the share of its characters.
-fn locate(pieces: &[Piece], stretch: Stretch) -> Option<Piece> {
-    let inside = |piece: &&Piece| piece.text.to > stretch.from && piece.text.from < stretch.to;
-    let (first, last) = (pieces.iter().find(inside)?, pieces.iter().rfind(inside)?);
-    let at = |piece: &Piece, character: usize| {
-        let length = piece.text.to - piece.text.from;
-        let share = (character.clamp(piece.text.from, piece.text.to) - piece.text.from) as f64 / length.max(1) as f64;
-        piece.from + ((piece.to - piece.from) as f64 * share).round() as u64
-    };
-    Some(Piece { text: stretch, from: at(first, stretch.from), to: at(last, stretch.to), heard: last.heard })
+impl Utterance {
+    /// The times of a stretch of text: whole pieces as they are, parts of one by the share of its characters. Words that are not
+    /// committed yet count as said right behind those that are, and as heard when they were last listened to.
+    fn locate(&self, stretch: Stretch) -> Option<Piece> {
+        let known = self.pieces.last().map_or(self.start, |piece| piece.to);
+        let pending = Piece {
+            text: Stretch { from: self.text.to, to: stretch.to.max(self.text.to) },
+            from: known,
+            to: known,
+            heard: self.heard,
+        };
+        let inside = |piece: &&Piece| piece.text.to > stretch.from && piece.text.from < stretch.to;
+        let mut pieces = self.pieces.iter().chain([&pending]).filter(inside);
+        let first = pieces.next()?;
+        let last = pieces.last().unwrap_or(first);
+        let at = |piece: &Piece, character: usize| {
+            let length = piece.text.to - piece.text.from;
+            let share = (character.clamp(piece.text.from, piece.text.to) - piece.text.from) as f64 / length.max(1) as f64;
+            piece.from + ((piece.to - piece.from) as f64 * share).round() as u64
+        };
+        Some(Piece { text: stretch, from: at(first, stretch.from), to: at(last, stretch.to), heard: last.heard })
+    }
 }
 
 /// The listener's queue, as the lane's player paces it.

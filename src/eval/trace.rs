@@ -21,7 +21,7 @@ use crate::{
     mt::MtJob,
     pipeline::{
         Pipelines,
-        event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, UplinkPacket},
+        event::{LaneEvent, LaneInput, LaneText, SpeakerEvent, SpeakerInput, UplinkPacket},
         stages::Stages,
     },
     protocol::frame::TICKS_PER_PACKET,
@@ -197,7 +197,7 @@ struct Room<'a, F: ?Sized> {
     pipelines: &'a F,
     key: SpeakerKey,
     scene: Scene<'a>,
-    /// Utterances that the lane was given words of, and their language.
+    /// Utterances that the lane was given words of, if only pending ones, and their language.
     speaking: BTreeMap<u64, Language>,
     lane: Option<(LaneHandle, LaneBacklog)>,
     observer: Observer,
@@ -209,7 +209,8 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
         self.observer.on_speaker(clock.now(), event);
         match event {
             SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, doubtful, .. } => {
-                if committed.is_blank() && !self.speaking.contains_key(utterance) || *language == self.scene.to {
+                let nothing = committed.is_blank() && pending.is_blank() && !self.speaking.contains_key(utterance);
+                if nothing || *language == self.scene.to {
                     return;
                 }
                 if self.lane.is_none() {
@@ -219,15 +220,8 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
                 }
                 self.speaking.insert(*utterance, *language);
                 let (utterance, from, text) = (UtteranceId(*utterance), *language, committed.clone());
-                self.tell(LaneInput::Text {
-                    utterance,
-                    from,
-                    text,
-                    pending: pending.clone(),
-                    last: false,
-                    speech_end: *speech_end,
-                    doubtful: doubtful.clone(),
-                });
+                let (pending, speech_end, doubtful) = (pending.clone(), *speech_end, doubtful.clone());
+                self.tell(LaneInput::Text(LaneText { pending, speech_end, doubtful, ..LaneText::new(utterance, from, text) }));
             }
             SpeakerEvent::UtteranceEnded { utterance, speech_end } => {
                 self.last(*utterance, Some(*speech_end));
@@ -239,7 +233,7 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
 
     fn last(&mut self, utterance: u64, speech_end: Option<Millis>) {
         if let Some(from) = self.speaking.remove(&utterance) {
-            self.tell(LaneInput::end(UtteranceId(utterance), from, speech_end));
+            self.tell(LaneInput::Text(LaneText::end(UtteranceId(utterance), from, speech_end)));
         }
     }
 

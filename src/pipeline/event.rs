@@ -94,9 +94,9 @@ pub enum SpeakerEvent {
         pending: Redacted,
         /// When the last of the committed words ended, on the server's clock; none when nothing was committed.
         speech_end: Option<Millis>,
-        /// Up to where the sound was listened to before these words were committed, on the server's clock: with models that take
-        /// no time they would have come then. None when nothing was committed.
-        heard: Option<Millis>,
+        /// Up to where the sound was listened to before this was known, on the server's clock: with models that take no time it
+        /// would have come then.
+        heard: Millis,
         /// Amounts in the committed text whose number was not heard well, counted from the beginning of that text.
         doubtful: Vec<Stretch>,
         /// What it took.
@@ -173,46 +173,47 @@ pub struct SaidAmount {
 /// What a lane (one speaker into one language) is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LaneInput {
-    /// Committed text of an utterance, in order. Empty text with `last` ends the utterance.
-    Text {
-        /// Which utterance.
-        utterance: UtteranceId,
-        /// Its language.
-        from: Language,
-        /// Text to append.
-        text: Redacted,
-        /// What may follow, and replaces what did before: good for getting ready, nothing to rely on.
-        pending: Redacted,
-        /// No more text of this utterance follows.
-        last: bool,
-        /// When the words were complete, on the server's clock; for the lag metrics.
-        speech_end: Option<Millis>,
-        /// Amounts whose number was not heard well, counted from the beginning of this text.
-        doubtful: Vec<Stretch>,
-    },
+    /// Words of an utterance, in order.
+    Text(LaneText),
     /// Voice for what follows.
     Voice(Voice),
     /// Finish what is queued, then stop.
     Finish,
 }
 
-impl LaneInput {
-    /// True when nothing is appended and nothing ends.
-    pub fn is_pending_only(&self) -> bool {
-        matches!(self, Self::Text { text, last: false, .. } if text.is_blank())
+/// Words of an utterance for a lane. Empty text with `last` ends the utterance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaneText {
+    /// Which utterance.
+    pub utterance: UtteranceId,
+    /// Its language.
+    pub from: Language,
+    /// Text to append: committed.
+    pub text: Redacted,
+    /// What may follow, and replaces what did before: a translation may begin with it, no amount is taken from it.
+    pub pending: Redacted,
+    /// No more text of this utterance follows.
+    pub last: bool,
+    /// When the words were complete, on the server's clock; for the lag metrics.
+    pub speech_end: Option<Millis>,
+    /// Amounts whose number was not heard well, counted from the beginning of this text.
+    pub doubtful: Vec<Stretch>,
+}
+
+impl LaneText {
+    /// `text` of `utterance`, to append.
+    pub fn new(utterance: UtteranceId, from: Language, text: Redacted) -> Self {
+        Self { utterance, from, text, pending: Redacted::default(), last: false, speech_end: None, doubtful: Vec::new() }
     }
 
     /// No more text of `utterance` follows.
     pub fn end(utterance: UtteranceId, from: Language, speech_end: Option<Millis>) -> Self {
-        Self::Text {
-            utterance,
-            from,
-            text: Redacted::default(),
-            pending: Redacted::default(),
-            last: true,
-            speech_end,
-            doubtful: Vec::new(),
-        }
+        Self { last: true, speech_end, ..Self::new(utterance, from, Redacted::default()) }
+    }
+
+    /// True when nothing is appended and nothing ends.
+    pub fn is_pending_only(&self) -> bool {
+        !self.last && self.text.is_blank()
     }
 }
 

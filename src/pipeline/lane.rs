@@ -19,7 +19,7 @@ use super::{
     amounts::{self, Doubts},
     conversation::Conversation,
     draft::{self, Draft},
-    event::{LaneEvent, LaneInput, StageTimes, Stretch},
+    event::{LaneEvent, LaneInput, LaneText, StageTimes, Stretch},
     pace::Pace,
     player::{PLAY_QUEUE, Play, Player},
     policy::Mode,
@@ -144,10 +144,10 @@ struct Current {
     pending: Redacted,
     /// What of its words was not heard well.
     doubts: Doubts,
-    /// The words of the segment that is being interpreted.
+    /// The words of the segment that was interpreted last, or is being.
     source: Stretch,
-    /// Up to where words were interpreted, if only in the beginning of a translation.
-    reached: usize,
+    /// The words that what is said now stands for: a segment may end before what its translation was begun with.
+    saying: Stretch,
     /// The translation of what was before that segment.
     target: Stretch,
     /// What the translation of the segment that is not complete begins with.
@@ -161,9 +161,19 @@ struct Current {
 }
 
 impl Current {
-    /// The words that what is said now stands for: a sentence may end before what its translation was begun with.
-    fn stands_for(&self) -> Stretch {
-        Stretch { from: self.source.from, to: self.source.to.max(self.reached) }
+    /// What is there of the segment that is not complete, committed or not.
+    fn open(&self) -> String {
+        format!("{}{}", self.segments.open(), self.pending.expose()).trim().to_owned()
+    }
+
+    /// True when no words are there but such as are not committed, and none of them was interpreted.
+    fn is_empty(&self) -> bool {
+        self.source.to == 0 && self.segments.open().is_empty() && self.draft.said().is_empty()
+    }
+
+    /// What is said from now on stands for the words from `from` to `to`, or to where it had come before.
+    fn say(&mut self, Stretch { from, to }: Stretch) {
+        self.saying = Stretch { from, to: to.max(self.saying.to) };
     }
 }
 
@@ -187,18 +197,17 @@ impl<K: Copy> Lane<K> {
             };
             let Some(input) = input else { return Ending::Dropped };
             match input {
-                // Of what is over nothing is prepared.
-                LaneInput::Text { utterance, .. } if input.is_pending_only() && !self.is_current(utterance) => {}
-                LaneInput::Text { utterance, from, text, pending, mut last, speech_end, doubtful } => {
-                    self.on_text(utterance, from, (&text, pending), (speech_end, doubtful)).await;
+                // While something else is being said nothing is prepared.
+                LaneInput::Text(text) if text.is_pending_only() && !self.may_begin(text.utterance) => {}
+                LaneInput::Text(text) => {
+                    let (utterance, from, mut last) = (text.utterance, text.from, text.last);
+                    self.on_text(text).await;
                     // What came meanwhile is translated together: a whole sentence is better than its pieces.
                     while !last && let Ok(input) = input_rx.try_recv() {
                         match input {
-                            LaneInput::Text { utterance: same, text, pending, last: ends, speech_end, doubtful, .. }
-                                if same == utterance =>
-                            {
-                                self.on_text(utterance, from, (&text, pending), (speech_end, doubtful)).await;
-                                last = ends;
+                            LaneInput::Text(text) if text.utterance == utterance => {
+                                last = text.last;
+                                self.on_text(text).await;
                             }
                             other => {
                                 self.waiting = Some(other);
@@ -206,7 +215,7 @@ impl<K: Copy> Lane<K> {
                             }
                         }
                     }
-                    self.on_segments(utterance, from, last).await;
+                    self.on_segments(from, last).await;
                 }
                 LaneInput::Voice(voice) => self.voice = voice,
                 LaneInput::Finish => {
@@ -217,19 +226,17 @@ impl<K: Copy> Lane<K> {
         }
     }
 
-    fn is_current(&self, utterance: UtteranceId) -> bool {
-        self.current.as_ref().is_some_and(|current| current.utterance == utterance)
+    /// True when the next words may be those of `utterance`: it is the current one, or that has none.
+    fn may_begin(&self, utterance: UtteranceId) -> bool {
+        self.current.as_ref().is_none_or(|current| current.utterance == utterance || current.is_empty())
     }
 
     /// Takes words; those of another utterance end the one before.
-    async fn on_text(
-        &mut self,
-        utterance: UtteranceId,
-        from: Language,
-        (text, pending): (&Redacted, Redacted),
-        (speech_end, doubtful): (Option<Millis>, Vec<Stretch>),
-    ) {
-        if !self.is_current(utterance) {
+    async fn on_text(&mut self, text: LaneText) {
+        let LaneText { utterance, from, text, pending, last: _, speech_end, doubtful } = text;
+        if self.current.as_ref().is_none_or(|current| current.utterance != utterance) {
+            // Something was typed while somebody spoke: what he said so far comes first.
+            self.interpret_open().await;
             self.end_utterance().await;
             self.current = Some(Current {
                 utterance,
@@ -238,7 +245,7 @@ impl<K: Copy> Lane<K> {
                 pending: Redacted::default(),
                 doubts: Doubts::default(),
                 source: Stretch::default(),
-                reached: 0,
+                saying: Stretch::default(),
                 target: Stretch::default(),
                 draft: Draft::default(),
                 history: Vec::new(),
@@ -254,8 +261,15 @@ impl<K: Copy> Lane<K> {
         current.speech_end = speech_end.or(current.speech_end);
     }
 
+    /// Interprets what is there of the segment that is not complete.
+    async fn interpret_open(&mut self) {
+        let Some(current) = &mut self.current else { return };
+        let Some(segment) = current.segments.finish() else { return };
+        self.interpret(segment, false).await;
+    }
+
     /// Interprets the segments that are complete, and the rest when no more words come.
-    async fn on_segments(&mut self, utterance: UtteranceId, from: Language, last: bool) {
+    async fn on_segments(&mut self, from: Language, last: bool) {
         let patience = match self.stages.options.mode {
             // Whose end is known waits for nothing.
             Mode::Simultaneous if !last => Patience::of(from),
@@ -270,20 +284,10 @@ impl<K: Copy> Lane<K> {
                 None if last => (current.segments.finish(), true),
                 None => return self.read_ahead(),
             };
-            current.source = current.source.followed_by(segment.as_deref().unwrap_or_default());
-            let source = current.source;
             match segment {
-                Some(segment) => {
-                    if let Err(error) = self.interpret(segment.into(), is_last).await {
-                        tracing::debug!(%utterance, %error, "a segment was not interpreted");
-                        self.events.send(LaneEvent::Failed { utterance, error }).await;
-                    }
-                }
+                Some(segment) => self.interpret(segment, is_last).await,
                 // The last sentence was already interpreted: only its end is news.
-                None => {
-                    let (committed, times) = (Redacted::default(), StageTimes::default());
-                    self.events.send(LaneEvent::Translated { utterance, source, committed, last: true, times }).await;
-                }
+                None => self.show("", true, StageTimes::default()).await,
             }
             if is_last {
                 self.end_utterance().await;
@@ -307,12 +311,11 @@ impl<K: Copy> Lane<K> {
             return;
         }
         self.again = false;
-        let open = format!("{}{}", current.segments.open(), current.pending.expose());
-        let open = open.trim();
+        let open = current.open();
         if open.is_empty() {
             return;
         }
-        let guard = Guard::new(open, current.from, self.language, &self.conversation.context());
+        let guard = Guard::new(&open, current.from, self.language, &self.conversation.context());
         // Who has enough to hear is served better by whole clauses.
         let tokens = if self.pace.is_behind(self.clock.now()) { 0 } else { draft::TOKENS };
         let job = MtJob { ahead: Some(tokens), begun: current.draft.said().into(), ..self.job(current, &guard) };
@@ -327,24 +330,34 @@ impl<K: Copy> Lane<K> {
         let Some(piece) = current.draft.push(self.language, drafted.output.text.expose()) else { return };
         // It stands for the words that are there, and so will the rest of the translation.
         current.segments.begin();
-        let before = current.source;
-        current.source = before.followed_by(current.segments.open());
-        current.reached = current.source.to;
+        current.say(current.source.followed_by(&current.open()));
         let times = StageTimes { mt: millis(drafted.ran), queue: millis(drafted.queued), ..StageTimes::default() };
         self.show(&piece, false, times).await;
-        let spoken = self.speak(&[piece]).await;
-        let Some(current) = &mut self.current else { return };
-        current.source = before;
-        if let Err(error) = spoken {
-            let utterance = current.utterance;
-            tracing::debug!(%utterance, %error, "the beginning of a segment was not spoken");
-            self.events.send(LaneEvent::Failed { utterance, error }).await;
+        if let Err(error) = self.speak(&[piece]).await {
+            self.fail(error).await;
         }
     }
 
-    /// Translates and speaks one segment. Its first clauses are spoken as soon as the translation has got past them and their amounts
-    /// are known to be right.
-    async fn interpret(&mut self, segment: Redacted, last: bool) -> Result<(), JobError> {
+    /// Says that a part of the current utterance was not interpreted.
+    async fn fail(&mut self, error: JobError) {
+        let Some(Current { utterance, .. }) = self.current else { return };
+        tracing::debug!(%utterance, %error, "a segment was not interpreted");
+        self.events.send(LaneEvent::Failed { utterance, error }).await;
+    }
+
+    /// Translates and speaks one segment, or says that it cannot.
+    async fn interpret(&mut self, segment: String, last: bool) {
+        if let Some(current) = &mut self.current {
+            current.source = current.source.followed_by(&segment);
+            current.say(current.source);
+        }
+        if let Err(error) = self.try_interpret(segment.into(), last).await {
+            self.fail(error).await;
+        }
+    }
+
+    /// Its first clauses are spoken as soon as the translation has got past them and their amounts are known to be right.
+    async fn try_interpret(&mut self, segment: Redacted, last: bool) -> Result<(), JobError> {
         self.ahead = None;
         let begun = self.current.as_mut().map(|current| current.draft.take()).unwrap_or_default();
         let Some(current) = &self.current else { return Ok(()) };
@@ -440,7 +453,7 @@ impl<K: Copy> Lane<K> {
         let Some(current) = &mut self.current else { return };
         let lead = if text.is_empty() { "" } else { std::mem::take(&mut current.lead) };
         let committed = format!("{lead}{text}").into();
-        let (utterance, source) = (current.utterance, current.stands_for());
+        let (utterance, source) = (current.utterance, current.saying);
         self.events.send(LaneEvent::Translated { utterance, source, committed, last, times }).await;
     }
 
@@ -490,7 +503,7 @@ impl<K: Copy> Lane<K> {
         let now = self.clock.now();
         let late = current.speech_end.and_then(|speech_end| self.pace.late(now, speech_end));
         self.pace.enqueued(now, audio + pause);
-        let (utterance, source) = (current.utterance, current.stands_for());
+        let (utterance, source) = (current.utterance, current.saying);
         if let Some(lag) = late {
             self.events.send(LaneEvent::Behind(lag)).await;
         }

@@ -373,12 +373,13 @@ impl<K: Copy> Speaker<K> {
     /// Passes words on, unless they turned out to be an echo. The other microphones' sound that was still on its way when the
     /// recogniser was asked has come by now.
     async fn on_words(&mut self, words: Words) {
-        let Words { utterance, language, committed, pending, window, said, closed, speech_end, heard, answer } = words;
-        let certain = !committed.is_blank();
-        // What is not committed yet may still be found out.
-        if (certain || closed) && !self.microphone.settle(window, &said) {
-            return;
+        let Words { utterance, language, mut committed, mut pending, window, said, closed, speech_end, heard, answer } = words;
+        // Interpretation may begin with words that are not committed yet.
+        let said = if said.is_blank() { &pending } else { &said };
+        if (closed || !said.is_blank()) && !self.microphone.settle(window, said) {
+            (committed, pending) = Default::default();
         }
+        let certain = !committed.is_blank();
         if !certain && pending == self.pending {
             return;
         }
@@ -392,7 +393,7 @@ impl<K: Copy> Speaker<K> {
         let endpoint = if certain { millis(self.clock.now().since(speech_end)) } else { 0 };
         let times =
             StageTimes { decode: millis(self.decoding), asr: ran, queue: self.tally.queue + queued, endpoint, ..self.tally };
-        let (speech_end, heard) = (certain.then_some(speech_end), certain.then_some(self.when(heard)));
+        let (speech_end, heard) = (certain.then_some(speech_end), self.when(heard));
         let doubtful = terms::doubtful(&amounts);
         self.outlet
             .send(SpeakerEvent::Recognised { utterance, language, committed, pending, speech_end, heard, doubtful, times })

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, mem::discriminant};
 
 use crate::{
     ids::UtteranceId,
-    pipeline::event::{LaneInput, SpeakerInput},
+    pipeline::event::{LaneInput, LaneText, SpeakerInput},
 };
 
 /// Pieces of text that may wait for one lane. At a piece per second of speech this is half a minute behind: what would be spoken
@@ -36,9 +36,9 @@ impl LaneBacklog {
     /// [`Refused`] at the first piece of an utterance that does not fit; its further pieces are left out silently.
     pub fn push(&mut self, input: LaneInput) -> Result<(), Refused> {
         match &input {
-            LaneInput::Text { utterance, from, last, .. } => {
-                let (utterance, from, last) = (*utterance, *from, *last);
-                if self.refused == Some(utterance) || input.is_pending_only() && !self.queue.is_empty() {
+            LaneInput::Text(text) => {
+                let LaneText { utterance, from, last, .. } = *text;
+                if self.refused == Some(utterance) || text.is_pending_only() && !self.queue.is_empty() {
                     // A lane that is behind does not get ready for what may come.
                     return Ok(());
                 }
@@ -46,7 +46,7 @@ impl LaneBacklog {
                     self.refused = Some(utterance);
                     if self.begun == Some(utterance) {
                         // One place past the bound, at most: nothing begins again before the queue is shorter.
-                        self.queue.push_back(LaneInput::end(utterance, from, None));
+                        self.queue.push_back(LaneInput::Text(LaneText::end(utterance, from, None)));
                         self.texts += 1;
                         self.begun = None;
                     }
@@ -70,7 +70,7 @@ impl LaneBacklog {
     /// Takes the oldest.
     pub fn pop(&mut self) -> Option<LaneInput> {
         let input = self.queue.pop_front()?;
-        if matches!(input, LaneInput::Text { .. }) {
+        if matches!(input, LaneInput::Text(_)) {
             self.texts -= 1;
         }
         Some(input)
@@ -78,7 +78,7 @@ impl LaneBacklog {
 
     /// Puts back what [`LaneBacklog::pop`] gave and the channel did not take.
     pub fn unpop(&mut self, input: LaneInput) {
-        if matches!(input, LaneInput::Text { .. }) {
+        if matches!(input, LaneInput::Text(_)) {
             self.texts += 1;
         }
         self.queue.push_front(input);
@@ -125,15 +125,7 @@ mod tests {
 
     fn text(utterance: u64, last: bool) -> LaneInput {
         let text = if last { "" } else { "word" };
-        LaneInput::Text {
-            utterance: UtteranceId(utterance),
-            from: Language::ZH,
-            text: text.into(),
-            pending: "".into(),
-            last,
-            speech_end: None,
-            doubtful: Vec::new(),
-        }
+        LaneInput::Text(LaneText { last, ..LaneText::new(UtteranceId(utterance), Language::ZH, text.into()) })
     }
 
     fn drained(backlog: &mut LaneBacklog) -> Vec<LaneInput> {
@@ -158,14 +150,9 @@ mod tests {
 
     #[test]
     fn what_is_only_pending_takes_no_place() {
-        let pending = |utterance, pending: &str| LaneInput::Text {
-            utterance: UtteranceId(utterance),
-            from: Language::ZH,
-            text: "".into(),
-            pending: pending.into(),
-            last: false,
-            speech_end: None,
-            doubtful: Vec::new(),
+        let pending = |utterance, pending: &str| {
+            let nothing = LaneText::new(UtteranceId(utterance), Language::ZH, "".into());
+            LaneInput::Text(LaneText { pending: pending.into(), ..nothing })
         };
         let mut backlog = LaneBacklog::default();
         assert_eq!(backlog.push(pending(1, "may be")), Ok(()));

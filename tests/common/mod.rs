@@ -15,7 +15,7 @@ use tongchuan::{
     ids::{RoomCode, SessionId, StreamId},
     inference::JobError,
     language::{Language, Spoken, Voice},
-    pipeline::event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, StageTimes, Stretch},
+    pipeline::event::{LaneEvent, LaneInput, LaneText, SpeakerEvent, SpeakerInput, StageTimes, Stretch},
     privacy::Secret,
     protocol::{
         ClientMessage, ErrorCode, Frame, SUBPROTOCOL, ServerMessage,
@@ -81,7 +81,7 @@ async fn speaker(
                             committed: text.into(),
                             pending: "".into(),
                             speech_end: None,
-                            heard: None,
+                            heard: Millis(0),
                             doubtful: Vec::new(),
                             times: StageTimes::default(),
                         });
@@ -114,7 +114,7 @@ async fn speaker(
 async fn lane(key: LaneKey, delay: Duration, mut rx: mpsc::Receiver<LaneInput>, events: mpsc::Sender<(LaneKey, LaneEvent)>) {
     let (mut said, mut number) = (String::new(), 0u16);
     while let Some(input) = rx.recv().await {
-        let LaneInput::Text { utterance, text, last, .. } = input else {
+        let LaneInput::Text(LaneText { utterance, text, last, .. }) = input else {
             if input == LaneInput::Finish {
                 let _ = events.send((key, LaneEvent::Finished)).await;
                 return;

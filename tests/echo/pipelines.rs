@@ -24,7 +24,7 @@ use tongchuan::{
     mt::{MtJob, Translation},
     pipeline::{
         Pipelines,
-        event::{LaneEvent, LaneInput, SpeakerEvent, SpeakerInput, UplinkPacket},
+        event::{LaneEvent, LaneInput, LaneText, SpeakerEvent, SpeakerInput, UplinkPacket},
         stages::Stages,
     },
     protocol::message::Role,
@@ -167,16 +167,8 @@ impl Stall {
             SpeakerEvent::Recognised { utterance, language, committed, doubtful, .. } => {
                 self.heard[who].push(committed.expose().to_owned());
                 let utterance = UtteranceId(utterance * 2 + who as u64);
-                let text = LaneInput::Text {
-                    utterance,
-                    from: language,
-                    text: committed,
-                    pending: "".into(),
-                    last: true,
-                    speech_end: None,
-                    doubtful,
-                };
-                self.lanes[who].tx.send(text).await.expect("the lane lives");
+                let text = LaneText { last: true, doubtful, ..LaneText::new(utterance, language, committed) };
+                self.lanes[who].tx.send(LaneInput::Text(text)).await.expect("the lane lives");
                 self.untranslated += 1;
             }
             SpeakerEvent::UtteranceStarted { .. } => self.open += 1,

@@ -23,7 +23,7 @@ fn words(utterance: u64, text: &str, end: u64, heard: u64) -> SpeakerEvent {
         committed: text.into(),
         pending: "".into(),
         speech_end: Some(at(end)),
-        heard: Some(at(heard)),
+        heard: at(heard),
         doubtful: Vec::new(),
         times: StageTimes::default(),
     }
@@ -64,6 +64,20 @@ fn pieces_of_text_find_their_stretch_of_the_recording() {
             (Kind::Target, Some(1_800), Some(3_300), Some(3_600), 4_000),
         ]
     );
+}
+
+#[test]
+fn words_that_are_not_committed_were_heard_when_they_were_last_listened_to() {
+    let mut observer = observer();
+    observer.on_speaker(at(500), &SpeakerEvent::UtteranceStarted { utterance: 0, at: at(300) });
+    observer.on_speaker(at(2_100), &words(0, "", 0, 1_900));
+    observer.on_lane(at(2_500), &translated(Stretch { from: 0, to: 3 }, "one two"));
+    observer.on_speaker(at(2_600), &words(0, "一二", 1_300, 2_400));
+    observer.on_speaker(at(3_700), &words(0, "", 0, 3_500));
+    observer.on_lane(at(3_900), &translated(Stretch { from: 0, to: 3 }, " three"));
+    let targets = observer.drain().into_iter().filter(|e| e.event == Kind::Target);
+    let times: Vec<_> = targets.map(|e| (e.from_ms, e.to_ms, e.heard_ms)).collect();
+    assert_eq!(times, [(Some(300), Some(300), Some(1_900)), (Some(300), Some(1_300), Some(3_500))]);
 }
 
 #[test]

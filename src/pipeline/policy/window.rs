@@ -6,7 +6,7 @@ use super::{super::agreement::agreed, Answer};
 use crate::{inference::JobError, language::Language, pipeline::segments::letters, vad::WINDOW};
 
 /// The first decode of a window that grows (1.6 s): less is heard worse. And
-const FIRST_PARTIAL: usize = 50 * WINDOW;
+const FIRST_PARTIAL: usize = 41 * WINDOW;
 
 /// the least between two (0.45 s).
 pub(super) const PARTIAL_STEP: usize = 14 * WINDOW;

@@ -8,7 +8,7 @@ use crate::{
     ids::{ParticipantId, StreamId, UtteranceId},
     inference::JobError,
     language::Language,
-    pipeline::event::{LaneEvent, LaneInput, SaidAmount, SpeakerEvent, StageTimes, Stretch},
+    pipeline::event::{LaneEvent, LaneInput, LaneText, SaidAmount, SpeakerEvent, StageTimes, Stretch},
     privacy::Redacted,
     protocol::{
         Fault, Frame, ServerMessage,
@@ -31,7 +31,7 @@ pub(super) struct Utterance {
     pub(super) speaker: ParticipantId,
     /// Who was there when it began, besides the speaker, and what they heard then.
     audience: Vec<(ParticipantId, Language)>,
-    /// Known from the first committed words on.
+    /// Known from the first words on: committed ones, if it was to be detected.
     language: Option<Language>,
     /// Lanes that are fed with it.
     pub(super) lanes: Vec<LaneKey>,
@@ -138,7 +138,9 @@ impl RoomState {
         let Some(utterance) = self.utterances.get_mut(&id) else { return };
         // A language that is detected may change until words are committed; then the lanes are chosen and it stays.
         let language = utterance.language.unwrap_or(language);
-        let lanes = if committed.is_blank() && utterance.language.is_none() {
+        let said = self.members.get(&utterance.speaker).and_then(|speaker| speaker.speak.fixed()) == Some(language);
+        let known = !committed.is_blank() || said && !pending.is_blank();
+        let lanes = if !known && utterance.language.is_none() {
             Vec::new()
         } else if utterance.language.is_none() {
             utterance.language = Some(language);
@@ -152,10 +154,9 @@ impl RoomState {
             utterance.lanes.clone()
         };
         for lane in lanes.into_iter().filter(|k| self.lanes.contains_key(k)) {
-            let (text, doubtful) = (committed.clone(), doubtful.clone());
-            let pending = pending.clone();
-            let input = LaneInput::Text { utterance: id, from: language, text, pending, last: false, speech_end, doubtful };
-            self.outputs.push_back(Output::Lane(lane, input));
+            let (pending, doubtful) = (pending.clone(), doubtful.clone());
+            let text = LaneText { pending, speech_end, doubtful, ..LaneText::new(id, language, committed.clone()) };
+            self.outputs.push_back(Output::Lane(lane, LaneInput::Text(text)));
         }
         self.send_source_caption(id, language, (committed, pending), false, Some(times));
     }
@@ -206,7 +207,7 @@ impl RoomState {
         let captioned = utterance.captioned;
         if let Some(from) = utterance.language {
             for lane in utterance.lanes.clone().into_iter().filter(|k| self.lanes.contains_key(k)) {
-                self.outputs.push_back(Output::Lane(lane, LaneInput::end(id, from, speech_end)));
+                self.outputs.push_back(Output::Lane(lane, LaneInput::Text(LaneText::end(id, from, speech_end))));
             }
         }
         if let Some(language) = captioned {

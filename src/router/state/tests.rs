@@ -82,7 +82,7 @@ impl Scene {
                 committed,
                 pending,
                 speech_end: None,
-                heard: None,
+                heard: Millis(0),
                 doubtful: Vec::new(),
                 times: StageTimes::default(),
             },
@@ -130,10 +130,8 @@ fn audience(outputs: &[Output]) -> Vec<ParticipantId> {
 }
 
 fn lanes_fed(outputs: &[Output]) -> Vec<LaneKey> {
-    let mut lanes: Vec<_> = outputs
-        .iter()
-        .filter_map(|o| if let Output::Lane(key, LaneInput::Text { .. }) = o { Some(*key) } else { None })
-        .collect();
+    let mut lanes: Vec<_> =
+        outputs.iter().filter_map(|o| if let Output::Lane(key, LaneInput::Text(_)) = o { Some(*key) } else { None }).collect();
     lanes.sort();
     lanes.dedup();
     lanes
@@ -158,7 +156,7 @@ fn a_sentence_goes_to_both_as_caption_and_to_the_listener_as_sound() {
     assert_eq!((lane.speaker.participant, lane.language), (merchant, EN));
     let id = captions(&outputs)[0].1.utterance;
     let outputs = scene.ends(merchant, 0);
-    assert!(matches!(outputs.first(), Some(Output::Lane(key, LaneInput::Text { last: true, .. })) if *key == lane));
+    assert!(matches!(outputs.first(), Some(Output::Lane(key, LaneInput::Text(text))) if *key == lane && text.last));
     assert!(captions(&outputs).iter().all(|(_, c)| c.last));
 
     let outputs = scene.lane(
@@ -367,7 +365,7 @@ fn a_language_that_is_detected_stays_once_words_are_committed() {
         committed: committed.into(),
         pending: pending.into(),
         speech_end: None,
-        heard: None,
+        heard: Millis(0),
         doubtful: Vec::new(),
         times: StageTimes::default(),
     };
@@ -451,8 +449,8 @@ impl Promises {
                 if *input == LaneInput::Finish {
                     self.finished_lanes.push(*key);
                 }
-                if let LaneInput::Text { from, .. } = input {
-                    assert_ne!(*from, key.language, "nothing is translated into its own language");
+                if let LaneInput::Text(text) = input {
+                    assert_ne!(text.from, key.language, "nothing is translated into its own language");
                 }
             }
             Output::DropLane(key) => self.lanes.retain(|k| k != key),
@@ -510,7 +508,7 @@ fn play(seed: u64, steps: usize) -> Promises {
                     committed: text.into(),
                     pending: "x".into(),
                     speech_end: None,
-                    heard: None,
+                    heard: Millis(0),
                     doubtful: Vec::new(),
                     times: StageTimes::default(),
                 };
@@ -565,8 +563,8 @@ fn play(seed: u64, steps: usize) -> Promises {
             }
         };
         for output in scene.tell(input) {
-            if let Output::Lane(key, LaneInput::Text { utterance, .. }) = &output {
-                fed.push((*key, *utterance));
+            if let Output::Lane(key, LaneInput::Text(text)) = &output {
+                fed.push((*key, text.utterance));
             }
             if let Output::Dismiss(who, _) = &output {
                 promises.here.retain(|p| p != who);
