@@ -42,7 +42,7 @@ const POSITIONS_PER_SECOND: usize = 50;
 /// positions cost 40 ms.
 const MARGIN: usize = 320;
 /// The same for a partial decode, of which there are many: one that goes round in circles is not believed, and the next is another.
-const PARTIAL_MARGIN: usize = 96;
+const PARTIAL_MARGIN: usize = 192;
 /// More silence for the second try of a clip that went round in circles: half a second of computing at most, where the full window
 /// would be two.
 const SECOND_MARGIN: usize = 192;

@@ -18,6 +18,19 @@ pub(super) const TOKENS: usize = 8;
 const WORTH: (usize, usize) = (8, 16);
 const WORTH_UNSPACED: (usize, usize) = (3, 6);
 
+/// `pending` without its last word (two characters of unspaced languages), which was cut off in the middle as often as not, and the marks
+/// around it: the recogniser takes the end of what it has heard for the end of a sentence.
+pub(super) fn settled(language: Language, pending: &str) -> &str {
+    let is_letter = |c: char| c.is_alphanumeric();
+    let text = pending.trim_end_matches(|c| !is_letter(c));
+    let text = if language.is_unspaced() {
+        text.char_indices().rev().filter(|(_, c)| is_letter(*c)).nth(1).map_or("", |(at, _)| &text[..at])
+    } else {
+        text.rfind(char::is_whitespace).map_or("", |at| &text[..at])
+    };
+    text.trim_end_matches(|c| !is_letter(c))
+}
+
 /// The translation of a segment that is not complete.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
@@ -60,6 +73,14 @@ mod tests {
     fn said(language: Language, drafts: &[&str]) -> Vec<String> {
         let mut draft = Draft::default();
         drafts.iter().filter_map(|text| draft.push(language, text)).collect()
+    }
+
+    #[test]
+    fn the_last_pending_word_and_the_stop_behind_it_are_not_translated() {
+        assert_eq!(settled(Language::EN, " and the garden behind. It"), " and the garden behind");
+        assert_eq!(settled(Language::EN, " extreme."), "");
+        assert_eq!(settled(Language::ZH, "我们的花园。"), "我们的");
+        assert_eq!(settled(Language::ZH, "花"), "");
     }
 
     #[test]

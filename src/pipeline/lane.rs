@@ -161,9 +161,9 @@ struct Current {
 }
 
 impl Current {
-    /// What is there of the segment that is not complete, committed or not.
+    /// What is there of the segment that is not complete: committed words and those of the others that are worth translating.
     fn open(&self) -> String {
-        format!("{}{}", self.segments.open(), self.pending.expose()).trim().to_owned()
+        format!("{}{}", self.segments.open(), draft::settled(self.from, self.pending.expose())).trim().to_owned()
     }
 
     /// True when no words are there but such as are not committed, and none of them was interpreted.

@@ -296,6 +296,10 @@ impl Policy {
         };
         let took = Millis(u64::from(answer.queued) + u64::from(answer.ran));
         growing.wait(length, SampleRate::ASR.samples(took.since(Millis(0))));
+        if answer.hypothesis.text.is_blank() {
+            // The recogniser lost its way, or there was nothing new: what it heard before is as good as it was.
+            return;
+        }
         let language = answer.hypothesis.language;
         let agreed = growing.words.agree(language, answer.hypothesis.text.expose(), length);
         let words = Words {
