@@ -41,8 +41,9 @@ const POSITIONS_PER_SECOND: usize = 50;
 /// recordings 10.4 % wrong in Chinese and 12.4 % in English with 192, 10.1 and 10.3 with 320, 9.9 and 8.9 with the full window; but each 100
 /// positions cost 40 ms.
 const MARGIN: usize = 320;
-/// The same for a partial decode, of which there are many: one that goes round in circles is not believed, and the next is another.
-const PARTIAL_MARGIN: usize = 192;
+/// The same for a partial decode, of which there are many: one that goes round in circles is not believed, and the next is another. With
+/// 96 positions one in ten did, with 192 each took a quarter longer and translation began later.
+const PARTIAL_MARGIN: usize = 128;
 /// More silence for the second try of a clip that went round in circles: half a second of computing at most, where the full window
 /// would be two.
 const SECOND_MARGIN: usize = 192;

@@ -289,7 +289,7 @@ impl Utterance {
         let inside = |piece: &&Piece| piece.text.to > stretch.from && piece.text.from < stretch.to;
         let mut pieces = self.pieces.iter().chain([&pending]).filter(inside);
         let first = pieces.next()?;
-        let last = pieces.last().unwrap_or(first);
+        let last = pieces.next_back().unwrap_or(first);
         let at = |piece: &Piece, character: usize| {
             let length = piece.text.to - piece.text.from;
             let share = (character.clamp(piece.text.from, piece.text.to) - piece.text.from) as f64 / length.max(1) as f64;

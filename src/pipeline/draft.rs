@@ -1,22 +1,34 @@
 //! How a translation begins before its source is complete (pure): what two translations of a growing source both begin with.
 //!
 //! LocalAgreement-2 on the target side (Liu et al. 2020; Polák et al. 2022): each time words came, the translator drafts the beginning of
-//! a translation of what is there; the words that two drafts in a row begin with are said, and every later draft, and in the end the
-//! translation, goes on behind them. Where word order differs the drafts do not agree, and the listener waits for the clause as he would
+//! a translation of what is there; the words that two drafts in a row begin with are shown, and said when there are enough for a breath, and
+//! every later draft, and in the end the translation, goes on behind them. Where word order differs the drafts do not agree, and the listener waits for the clause as he would
 //! without. No amount is said this way: what follows may still change it. Called by [`super::lane`].
 
-use super::agreement::agreed;
+use super::{agreement::agreed, segments::letters};
 use crate::{
     language::Language,
     trade::{Context, read},
 };
 
-/// Tokens that a draft goes beyond what was said already: two drafts that agree on more are as good as sure of it.
-pub(super) const TOKENS: usize = 8;
+/// Tokens that a draft goes beyond what was said already: two drafts that agree on more are as good as sure of it. The first one, which
+/// the listener waits for in silence, is shorter.
+const TOKENS: (usize, usize) = (6, 8);
 
-/// Letters (characters of unspaced languages) that are worth saying by themselves: the first and the later ones.
-const WORTH: (usize, usize) = (8, 16);
-const WORTH_UNSPACED: (usize, usize) = (3, 6);
+/// Letters (characters of unspaced languages) that a translation may begin with, that are worth showing behind them, and saying.
+const WORTH: Worth = Worth { first: 8, shown: 4, said: 16 };
+const WORTH_UNSPACED: Worth = Worth { first: 3, shown: 2, said: 6 };
+
+/// See [`WORTH`].
+struct Worth {
+    first: usize,
+    shown: usize,
+    said: usize,
+}
+
+fn worth(language: Language) -> Worth {
+    if language.is_unspaced() { WORTH_UNSPACED } else { WORTH }
+}
 
 /// `pending` without its last word (two characters of unspaced languages), which was cut off in the middle as often as not, and the marks
 /// around it: the recogniser takes the end of what it has heard for the end of a sentence.
@@ -35,34 +47,54 @@ pub(super) fn settled(language: Language, pending: &str) -> &str {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     latest: String,
-    /// What of it was said.
-    said: String,
+    /// What of it was shown.
+    shown: String,
+    /// How much of that was said.
+    said: usize,
 }
 
 impl Draft {
-    /// What was said of the segment's translation; nothing is left.
-    pub(super) fn take(&mut self) -> String {
-        std::mem::take(self).said
+    /// What was shown of the segment's translation, and the end of it that was not said; nothing is left.
+    pub(super) fn take(&mut self) -> (String, String) {
+        let Self { shown, said, .. } = std::mem::take(self);
+        let unsaid = shown.get(said..).unwrap_or_default().to_owned();
+        (shown, unsaid)
     }
 
-    /// What was said of the segment's translation.
-    pub(super) fn said(&self) -> &str {
-        &self.said
+    /// How many tokens the next one goes beyond what was shown.
+    pub(super) fn tokens(&self) -> usize {
+        if self.shown.is_empty() { TOKENS.0 } else { TOKENS.1 }
     }
 
-    /// Takes a draft in `language` of all that came: gives what is to be said now, if anything.
+    /// What was shown of the segment's translation.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Takes a draft in `language` of all that came: gives what is to be shown now, if anything.
     pub(super) fn push(&mut self, language: Language, text: &str) -> Option<String> {
         let before = std::mem::replace(&mut self.latest, text.to_owned());
         let amount = read(text, language, &Context::default()).first().map_or(text.len(), |amount| amount.span.start);
         let end = agreed(language, &before, text).min(amount);
-        let new = text.get(..end)?.strip_prefix(self.said.as_str())?.trim_end();
-        let worth = if language.is_unspaced() { WORTH_UNSPACED } else { WORTH };
-        let worth = if self.said.is_empty() { worth.0 } else { worth.1 };
-        if super::segments::letters(new) < worth {
+        let new = text.get(..end)?.strip_prefix(self.shown.as_str())?.trim_end();
+        let worth = if self.shown.is_empty() { worth(language).first } else { worth(language).shown };
+        if letters(new) < worth {
             return None;
         }
-        self.said.push_str(new);
+        self.shown.push_str(new);
         Some(new.to_owned())
+    }
+
+    /// What of the shown is to be said now, if it is enough.
+    pub(super) fn say(&mut self, language: Language) -> Option<String> {
+        let new = self.shown.get(self.said..)?;
+        let worth = if self.said == 0 { worth(language).first } else { worth(language).said };
+        if letters(new) < worth {
+            return None;
+        }
+        let new = new.to_owned();
+        self.said = self.shown.len();
+        Some(new)
     }
 }
 
@@ -70,9 +102,19 @@ impl Draft {
 mod tests {
     use super::*;
 
-    fn said(language: Language, drafts: &[&str]) -> Vec<String> {
+    fn shown(language: Language, drafts: &[&str]) -> Vec<String> {
         let mut draft = Draft::default();
         drafts.iter().filter_map(|text| draft.push(language, text)).collect()
+    }
+
+    fn said(language: Language, drafts: &[&str]) -> Vec<String> {
+        let mut draft = Draft::default();
+        let mut said: Vec<String> =
+            drafts.iter().filter_map(|text| draft.push(language, text).and_then(|_| draft.say(language))).collect();
+        let (shown, rest) = draft.take();
+        said.push(rest);
+        assert_eq!(said.concat(), shown);
+        said
     }
 
     #[test]
@@ -91,16 +133,18 @@ mod tests {
             "The office is still looking into the new bridges and",
             "The office is still looking into the new bridges in town",
         ];
+        assert_eq!(shown(Language::EN, &drafts), ["The office is", " still looking", " into the new bridges"]);
         // "still looking" alone is not worth a breath.
-        assert_eq!(said(Language::EN, &drafts), ["The office is", " still looking into the new bridges"]);
-        assert_eq!(said(Language::ZH, &["办公室还在", "办公室还在研究新桥"]), ["办公室还"]);
+        assert_eq!(said(Language::EN, &drafts), ["The office is", " still looking into the new bridges", ""]);
+        assert_eq!(said(Language::EN, &drafts[..3]), ["The office is", " still looking"]);
+        assert_eq!(said(Language::ZH, &["办公室还在", "办公室还在研究新桥"]), ["办公室还", ""]);
     }
 
     #[test]
     fn other_words_and_amounts_wait_for_the_clause() {
-        assert!(said(Language::EN, &["We are looking at it", "It is being looked into by us"]).is_empty());
-        assert_eq!(said(Language::EN, &["It will cost 12 euros each", "It will cost 12 euros each, or"]), ["It will cost"]);
-        assert!(said(Language::EN, &["", "Blank was the first one", ""]).is_empty());
+        assert!(shown(Language::EN, &["We are looking at it", "It is being looked into by us"]).is_empty());
+        assert_eq!(shown(Language::EN, &["It will cost 12 euros each", "It will cost 12 euros each, or"]), ["It will cost"]);
+        assert!(shown(Language::EN, &["", "Blank was the first one", ""]).is_empty());
     }
 
     #[test]
@@ -109,11 +153,11 @@ mod tests {
         for text in ["A new bridge is", "A new bridge is being"] {
             draft.push(Language::EN, text);
         }
-        assert_eq!(draft.said(), "A new bridge");
+        assert_eq!(draft.shown(), "A new bridge");
         for text in ["No new bridge is being built this year", "No new bridge is being built this year at all"] {
             assert_eq!(draft.push(Language::EN, text), None);
         }
-        assert_eq!(draft.take(), "A new bridge");
-        assert_eq!(draft.said(), "");
+        assert_eq!(draft.take(), ("A new bridge".to_owned(), "A new bridge".to_owned()));
+        assert_eq!(draft.shown(), "");
     }
 }

@@ -152,6 +152,8 @@ struct Current {
     target: Stretch,
     /// What the translation of the segment that is not complete begins with.
     draft: Draft,
+    /// What was shown and is said with what follows.
+    unsaid: String,
     history: Vec<(Redacted, Redacted)>,
     speech_end: Option<Millis>,
     /// What stands between the last segment's translation and the next one's.
@@ -168,7 +170,7 @@ impl Current {
 
     /// True when no words are there but such as are not committed, and none of them was interpreted.
     fn is_empty(&self) -> bool {
-        self.source.to == 0 && self.segments.open().is_empty() && self.draft.said().is_empty()
+        self.source.to == 0 && self.segments.open().is_empty() && self.draft.shown().is_empty()
     }
 
     /// What is said from now on stands for the words from `from` to `to`, or to where it had come before.
@@ -248,6 +250,7 @@ impl<K: Copy> Lane<K> {
                 saying: Stretch::default(),
                 target: Stretch::default(),
                 draft: Draft::default(),
+                unsaid: String::new(),
                 history: Vec::new(),
                 speech_end: None,
                 lead: "",
@@ -317,8 +320,8 @@ impl<K: Copy> Lane<K> {
         }
         let guard = Guard::new(&open, current.from, self.language, &self.conversation.context());
         // Who has enough to hear is served better by whole clauses.
-        let tokens = if self.pace.is_behind(self.clock.now()) { 0 } else { draft::TOKENS };
-        let job = MtJob { ahead: Some(tokens), begun: current.draft.said().into(), ..self.job(current, &guard) };
+        let tokens = if self.pace.is_behind(self.clock.now()) { 0 } else { current.draft.tokens() };
+        let job = MtJob { ahead: Some(tokens), begun: current.draft.shown().into(), ..self.job(current, &guard) };
         // A full queue means that the machine has better things to do.
         let pending = self.stages.mt.submit(job, Priority::PartialAsr, self.stages.options.deadlines.mt()).ok();
         self.ahead = pending.map(|pending| Box::pin(pending.output()) as BoxFuture<'static, _>);
@@ -332,8 +335,9 @@ impl<K: Copy> Lane<K> {
         current.segments.begin();
         current.say(current.source.followed_by(&current.open()));
         let times = StageTimes { mt: millis(drafted.ran), queue: millis(drafted.queued), ..StageTimes::default() };
+        let said = current.draft.say(self.language);
         self.show(&piece, false, times).await;
-        if let Err(error) = self.speak(&[piece]).await {
+        if let Err(error) = self.speak(said.as_slice()).await {
             self.fail(error).await;
         }
     }
@@ -359,7 +363,9 @@ impl<K: Copy> Lane<K> {
     /// Its first clauses are spoken as soon as the translation has got past them and their amounts are known to be right.
     async fn try_interpret(&mut self, segment: Redacted, last: bool) -> Result<(), JobError> {
         self.ahead = None;
-        let begun = self.current.as_mut().map(|current| current.draft.take()).unwrap_or_default();
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let (begun, unsaid) = current.draft.take();
+        current.unsaid = unsaid;
         let Some(current) = &self.current else { return Ok(()) };
         let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
         self.conversation.note(guard.amounts());
@@ -426,7 +432,11 @@ impl<K: Copy> Lane<K> {
                 current.history.drain(..current.history.len() - HISTORY_LEFT);
             }
         }
-        let clauses = if used == 0 { clauses::split(self.language, &rest) } else { clauses::split_rest(self.language, &rest) };
+        let mut clauses =
+            if used == 0 { clauses::split(self.language, &rest) } else { clauses::split_rest(self.language, &rest) };
+        if clauses.is_empty() && self.current.as_ref().is_some_and(|current| !current.unsaid.is_empty()) {
+            clauses.push(String::new());
+        }
         self.speak(&clauses).await
     }
 
@@ -434,6 +444,7 @@ impl<K: Copy> Lane<K> {
     fn say_anew(&mut self) {
         if let Some(current) = &mut self.current {
             current.lead = "… ";
+            current.unsaid.clear();
         }
     }
 
@@ -460,14 +471,15 @@ impl<K: Copy> Lane<K> {
     /// Speaks clauses, each while the one before is heard.
     async fn speak(&mut self, clauses: &[String]) -> Result<(), JobError> {
         for clause in clauses {
-            let first = self.current.as_ref().is_none_or(|current| current.speaking.is_none());
+            let Some(current) = &mut self.current else { return Ok(()) };
+            let (first, clause) = (current.speaking.is_none(), std::mem::take(&mut current.unsaid) + clause);
             let speed = self.pace.speed(self.clock.now());
             let job = TtsJob { language: self.language, voice: self.voice, text: clause.as_str().into(), speed, first };
             let priority = if first { Priority::FirstClause } else { Priority::Clause };
             let spoken = self.stages.tts.submit(job, priority, self.stages.options.deadlines.tts())?.output().await?;
             if !spoken.output.samples.is_empty() {
                 let ends = clause.trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '।', '؟']);
-                self.enqueue(clause, spoken, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
+                self.enqueue(&clause, spoken, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
             }
         }
         Ok(())
