@@ -52,14 +52,14 @@ impl Table {
     }
 }
 
-async fn recognise(stages: &Stages, samples: &Arc<[f32]>, language: Language) -> Done<Hypothesis> {
+async fn recognise(stages: &Stages, samples: &Arc<[f32]>, language: Language, partial: bool) -> Done<Hypothesis> {
     let job = AsrJob {
         samples: samples.clone(),
         language: Spoken::Fixed(language),
         candidates: Vec::new(),
         prompt: None,
         committed: None,
-        partial: false,
+        partial,
     };
     stages.asr.submit(job, Priority::FinalAsr, LIMIT).unwrap().output().await.unwrap()
 }
@@ -121,10 +121,13 @@ async fn main() {
                 }
             )
         };
-        let asr = recognise(&stages, clip, line.language).await;
+        let asr = recognise(&stages, clip, line.language, false).await;
         table.add(&bucket(seconds(clip.len(), SampleRate::ASR), "ASR, clip of"), asr.ran);
+        let partial = recognise(&stages, clip, line.language, true).await;
+        table.add(&bucket(seconds(clip.len(), SampleRate::ASR), "ASR, growing clip of"), partial.ran);
         let mt = translate(&stages, line).await;
         table.add(&format!("MT {}, one sentence", if line.language == Language::ZH { "zh-en" } else { "en-zh" }), mt.ran);
+        table.add("MT, one token, reading the sentence included", mt.ran / u32::try_from(mt.output.tokens.max(1)).unwrap_or(1));
         let (language, text) = (listener(line), &line.reference);
         table.add("care for terms and amounts, one sentence", care(&asr.output, language, mt.output.text.expose()));
         let tts = speak(&stages, language, text).await;
@@ -140,7 +143,7 @@ async fn main() {
         let began = Instant::now();
         let (mt, asr, tts) = tokio::join!(
             async { (translate(&stages, line).await, began.elapsed()) },
-            async { (recognise(&stages, clip, line.language).await, began.elapsed()) },
+            async { (recognise(&stages, clip, line.language, false).await, began.elapsed()) },
             async { (speak(&stages, language, text).await, began.elapsed()) },
         );
         table.add("MT beside ASR and TTS: until it is there", mt.1);

@@ -134,7 +134,7 @@ fn the_commands_trace_and_evaluate_a_data_set() {
     std::fs::write(path("eval.tsv"), table).unwrap();
     let out = path("out");
     let text = tongchuan(&["eval", dir.path().to_str().unwrap(), "--out", &out, "--fake-stages"]);
-    assert!(text.contains("sentence zh→en") && text.contains("LAAL computation-aware"), "{text}");
+    assert!(text.contains("simultaneous zh→en") && text.contains("LAAL computation-aware"), "{text}");
     let report: Value = serde_json::from_slice(&std::fs::read(Path::new(&out).join("report.json")).unwrap()).unwrap();
     let summary = &report["runs"][0]["summaries"][0];
     assert_eq!(

@@ -53,7 +53,7 @@ pub(super) struct Eval {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..))]
     concat: Option<u16>,
     /// How to interpret; several are run one after the other and shown side by side.
-    #[arg(long, value_delimiter = ',', default_value = "sentence")]
+    #[arg(long, value_delimiter = ',', default_value = "simultaneous")]
     mode: Vec<Mode>,
     /// Clips at once, as so many pairs of people talking: one measures what a pair gets.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]

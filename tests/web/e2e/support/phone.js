@@ -283,9 +283,9 @@ export class Phone {
   }
 
   /**
-   * Main-thread tasks from now until the answer is called, the longest first: how long each lasted and what it took of the processor, in
+   * Main-thread tasks from now until the answer is called: how long each lasted and what it took of the processor, in
    * milliseconds. On a machine that computes two browsers and the models at once, much of a long task is waiting for a core.
-   * @returns {Promise<() => Promise<{lasted: number, took: number}[]>>}
+   * @returns {Promise<() => Promise<{lasted: number, took: number, parts: string[]}[]>>} `parts` says what of it took how many of them
    */
   async traceTasks() {
     const session = await this.context.newCDPSession(this.page);
@@ -299,8 +299,13 @@ export class Phone {
       await complete;
       await session.detach();
       const main = events.find((e) => e.name === 'thread_name' && e.args.name === 'CrRendererMain');
-      const tasks = events.filter((e) => e.name === 'RunTask' && e.pid === main?.pid && e.tid === main?.tid);
-      return tasks.map((e) => ({ lasted: e.dur / 1000, took: e.tdur / 1000 })).sort((a, b) => b.took - a.took);
+      const onMain = events.filter((e) => e.pid === main?.pid && e.tid === main?.tid && e.tdur !== undefined);
+      const tasks = onMain.filter((e) => e.name === 'RunTask');
+      const parts = (/** @type {any} */ task) => onMain
+        .filter((e) => e !== task && e.ts >= task.ts && e.ts + e.dur <= task.ts + task.dur && e.tdur > 5000)
+        .sort((a, b) => b.tdur - a.tdur).slice(0, 5)
+        .map((e) => `${e.name}${e.args.data?.url ? ` ${e.args.data.url.split('/').pop()}:${e.args.data.functionName ?? ''}` : ''} ${Math.round(e.tdur / 1000)}`);
+      return tasks.map((e) => ({ lasted: e.dur / 1000, took: e.tdur / 1000, parts: parts(e) }));
     };
   }
 
