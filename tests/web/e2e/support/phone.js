@@ -301,8 +301,9 @@ export class Phone {
       const main = events.find((e) => e.name === 'thread_name' && e.args.name === 'CrRendererMain');
       const onMain = events.filter((e) => e.pid === main?.pid && e.tid === main?.tid && e.tdur !== undefined);
       const tasks = onMain.filter((e) => e.name === 'RunTask');
-      const parts = (/** @type {any} */ task) => onMain
-        .filter((e) => e !== task && e.ts >= task.ts && e.ts + e.dur <= task.ts + task.dur && e.tdur > 5000)
+      const heavy = onMain.filter((e) => e.tdur > 5000);
+      const parts = (/** @type {any} */ task) => heavy
+        .filter((e) => e !== task && e.ts >= task.ts && e.ts + e.dur <= task.ts + task.dur)
         .sort((a, b) => b.tdur - a.tdur).slice(0, 5)
         .map((e) => `${e.name}${e.args.data?.url ? ` ${e.args.data.url.split('/').pop()}:${e.args.data.functionName ?? ''}` : ''} ${Math.round(e.tdur / 1000)}`);
       return tasks.map((e) => ({ lasted: e.dur / 1000, took: e.tdur / 1000, parts: parts(e) }));
