@@ -161,6 +161,14 @@ export function reading(line, hear) {
   return { main: null, second: line.source };
 }
 
+/**
+ * True when the line is over and nobody said anything: what was shown in grey was noise, or what the other's loudspeaker said.
+ * @param {Line} line
+ */
+export function isBlank(line) {
+  return line.failed === null && line.source?.last === true && !hasWords(line);
+}
+
 /** True when the line has words to show. @param {Line} line */
 export function hasWords(line) {
   return [line.source, ...line.translations].some((t) => t && (t.committed + t.pending).trim() !== '');

@@ -6,7 +6,7 @@
 
 import { amounts, formatAmount } from './amounts.js';
 import { isUnsure, saidText } from './amounts-said.js';
-import { reading } from './captions.js';
+import { isBlank, reading } from './captions.js';
 import { button, h, setText } from './dom.js';
 
 /** @typedef {import('./captions.js').Line} Line */
@@ -187,6 +187,7 @@ class Block {
     }
     const waits = line.failed === null && !line.mine && main === null && line.epoch === session.conversation.epoch;
     this.dots.hidden = !waits;
+    this.element.hidden = isBlank(line);
     this.tip.hidden = line.failed === null;
     if (line.failed !== null) setText(this.tip, t(FAILED[line.failed] ?? 'failed'));
     this.full.hidden = !(main && main.committed.trim() !== '');

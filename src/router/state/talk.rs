@@ -138,8 +138,8 @@ impl RoomState {
         let Some(utterance) = self.utterances.get_mut(&id) else { return };
         // A language that is detected may change until words are committed; then the lanes are chosen and it stays.
         let language = utterance.language.unwrap_or(language);
-        let said = self.members.get(&utterance.speaker).and_then(|speaker| speaker.speak.fixed()) == Some(language);
-        let known = !committed.is_blank() || said && !pending.is_blank();
+        let fixed = self.members.get(&utterance.speaker).and_then(|speaker| speaker.speak.fixed()) == Some(language);
+        let known = !committed.is_blank() || fixed && !pending.is_blank();
         let lanes = if !known && utterance.language.is_none() {
             Vec::new()
         } else if utterance.language.is_none() {

@@ -73,20 +73,7 @@ impl Scene {
     }
 
     fn says(&mut self, who: ParticipantId, utterance: u64, language: Language, committed: &str) -> Vec<Output> {
-        let (committed, pending) = (committed.into(), "".into());
-        self.speaker(
-            who,
-            SpeakerEvent::Recognised {
-                utterance,
-                language,
-                committed,
-                pending,
-                speech_end: None,
-                heard: Millis(0),
-                doubtful: Vec::new(),
-                times: StageTimes::default(),
-            },
-        )
+        self.speaker(who, recognised(utterance, language, committed, ""))
     }
 
     fn ends(&mut self, who: ParticipantId, utterance: u64) -> Vec<Output> {
@@ -354,13 +341,9 @@ fn draining_cuts_a_speaker_who_does_not_stop_and_ends_in_time() {
     assert_eq!(scene.tell(Input::Timeout).last(), Some(&Output::Ended));
 }
 
-#[test]
-fn a_language_that_is_detected_stays_once_words_are_committed() {
-    let mut scene = Scene::new(2);
-    let (_, buyer) = (scene.member(ZH, ZH), scene.member(EN, EN));
-    scene.started(buyer, 0);
-    let recognised = |language, committed: &str, pending: &str| SpeakerEvent::Recognised {
-        utterance: 0,
+fn recognised(utterance: u64, language: Language, committed: &str, pending: &str) -> SpeakerEvent {
+    SpeakerEvent::Recognised {
+        utterance,
         language,
         committed: committed.into(),
         pending: pending.into(),
@@ -368,13 +351,34 @@ fn a_language_that_is_detected_stays_once_words_are_committed() {
         heard: Millis(0),
         doubtful: Vec::new(),
         times: StageTimes::default(),
-    };
-    assert!(lanes_fed(&scene.speaker(buyer, recognised(ZH, "", "guess"))).is_empty(), "a guess opens no lane");
-    let first = lanes_fed(&scene.speaker(buyer, recognised(EN, "one", "")));
+    }
+}
+
+#[test]
+fn a_language_that_is_detected_stays_once_words_are_committed() {
+    let mut scene = Scene::new(2);
+    let (_, buyer) = (scene.member(ZH, ZH), scene.member(EN, EN));
+    scene.started(buyer, 0);
+    assert!(lanes_fed(&scene.speaker(buyer, recognised(0, ZH, "", "guess"))).is_empty(), "a guess opens no lane");
+    let first = lanes_fed(&scene.speaker(buyer, recognised(0, EN, "one", "")));
     assert_eq!(first.len(), 1);
-    let outputs = scene.speaker(buyer, recognised(ZH, "two", ""));
+    let outputs = scene.speaker(buyer, recognised(0, ZH, "two", ""));
     assert_eq!(lanes_fed(&outputs), first);
     assert!(captions(&outputs).iter().all(|(_, c)| c.lang == EN));
+}
+
+#[test]
+fn a_translation_may_begin_with_a_guess_in_a_known_language_and_is_told_when_nothing_came_of_it() {
+    let mut scene = Scene::new(2);
+    let (_, buyer) = (scene.member(ZH, ZH), scene.member(EN, EN));
+    scene.started(buyer, 0);
+    let told = |outputs: Vec<Output>| {
+        outputs.into_iter().find_map(|o| if let Output::Lane(_, LaneInput::Text(text)) = o { Some(text) } else { None })
+    };
+    let begun = told(scene.speaker(buyer, recognised(0, EN, "", "guess"))).expect("a lane is told");
+    assert!(begun.is_pending_only() && begun.pending == Redacted::from("guess"));
+    let ended = told(scene.ends(buyer, 0)).expect("and told again");
+    assert!(ended.last && ended.utterance == begun.utterance);
 }
 
 #[test]
@@ -502,17 +506,7 @@ fn play(seed: u64, steps: usize) -> Promises {
             }
             5..=7 => {
                 let text = if rng.random_bool(0.7) { "word" } else { "" };
-                let recognised = SpeakerEvent::Recognised {
-                    utterance: local,
-                    language,
-                    committed: text.into(),
-                    pending: "x".into(),
-                    speech_end: None,
-                    heard: Millis(0),
-                    doubtful: Vec::new(),
-                    times: StageTimes::default(),
-                };
-                Input::Speaker(key, recognised)
+                Input::Speaker(key, recognised(local, language, text, "x"))
             }
             8 => Input::Speaker(key, SpeakerEvent::UtteranceEnded { utterance: local, speech_end: scene.now }),
             9 if rng.random_bool(0.2) => Input::Speaker(key, SpeakerEvent::Finished),

@@ -1,7 +1,7 @@
 /** @file The conversation as data: append-only text, who reads what first, errors, fresh sessions, and what survives a reload. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Conversation, MAX_LINES, hasWords, reading } from '../../../src/web/captions.js';
+import { Conversation, MAX_LINES, hasWords, isBlank, reading } from '../../../src/web/captions.js';
 
 const ME = 1;
 const OTHER = 2;
@@ -106,6 +106,19 @@ test('numbers of the server are kept with their line', () => {
   const line = talk.apply({ type: 'numbers', utterance: 3, speaker: OTHER, numbers: [{ kind: 'money', value: '3.8', unit: 'CNY' }] }, ME, 0);
   assert.deepEqual(line?.numbers, [{ kind: 'money', value: '3.8', unit: 'CNY' }]);
   assert.equal(line && hasWords(line), false);
+});
+
+test('a line of which no word was certain in the end is blank, one that failed is not', () => {
+  const talk = new Conversation(0);
+  const line = /** @type {import('../../../src/web/captions.js').Line} */ (talk.apply(caption({ pending: 'Thank' }), ME, 0));
+  assert.equal(isBlank(line), false);
+  talk.apply(caption({}), ME, 1);
+  assert.equal(isBlank(line), false, 'words may still come');
+  talk.apply(caption({ last: true }), ME, 2);
+  talk.apply(caption({ kind: 'translation', lang: 'zh', last: true }), ME, 3);
+  assert.equal(isBlank(line), true);
+  talk.apply({ type: 'error', utterance: 7, code: 'asr_failed' }, ME, 4);
+  assert.equal(isBlank(line), false);
 });
 
 test('messages of other kinds change nothing', () => {
