@@ -12,10 +12,17 @@ import { COUNTERS, CURRENCIES, DECIMAL_COMMA, MEASURES, MULTIPLIERS, SPACE_GROUP
  *   unit: a currency code for money, the word as it was written for quantities; at, end: where in the text it begins and ends.
  */
 
-/** Ends a word of an alphabetic script; words of Chinese, Japanese and Korean end anywhere. @param {string} source */
-const bounded = (source) => (/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}%％$€£₽₹₫]\)?$/u.test(source) ? source : `${source}(?![\\p{L}\\p{M}\\p{Nd}])`);
-/** @param {readonly string[]} sources the longest first, so that 个月 is not read as 个 */
-const oneOf = (sources) => [...sources].sort((a, b) => b.length - a.length).map(bounded).join('|');
+/** Words of Chinese, Japanese and Korean, and signs, end anywhere; those of alphabetic scripts where no letter follows. */
+const ENDS_ANYWHERE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}%％$€£₽₹₫]\)?$/u;
+/**
+ * The longest first, so that 个月 is not read as 个. What says that no letter follows is there once: a browser compiles it for a millisecond.
+ * @param {readonly string[]} sources
+ */
+const oneOf = (sources) => {
+  const sorted = [...sources].sort((a, b) => b.length - a.length);
+  const [free, bounded] = [sorted.filter((s) => ENDS_ANYWHERE.test(s)), sorted.filter((s) => !ENDS_ANYWHERE.test(s))];
+  return [...(bounded.length > 0 ? [`(?:${bounded.join('|')})(?![\\p{L}\\p{M}\\p{Nd}])`] : []), ...free].join('|');
+};
 
 /** Characters around a number in which its sign and unit are looked for. */
 const NEAR = 32;
