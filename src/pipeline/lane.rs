@@ -1,9 +1,10 @@
-//! One speaker's words into one language: committed text in, captions and paced speech out.
+//! One speaker's words into one language: text in, committed and pending, captions and paced speech out.
 //!
 //! Two tasks. The first translates and synthesises, one segment after the other; the first clause is spoken while the rest of its
 //! sentence is still being translated, and what is certain of a translation ([`super::draft`]) while the sentence is still being said.
 //! Computing is faster than talking, so nothing is gained by doing more at once. The second plays: it sends packets at the pace they are
-//! heard, a little ahead. Between them a bounded channel, so a long speech waits in text, not in memory. How fast to speak is decided by [`super::pace`]. Used by the room's actor through [`super::Pipelines`].
+//! heard, a little ahead. Between them a bounded channel, so a long speech waits in text, not in memory. How fast to speak is decided by
+//! [`super::pace`]. Used by the room's actor through [`super::Pipelines`].
 
 use std::{
     sync::Arc,

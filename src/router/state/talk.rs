@@ -140,19 +140,15 @@ impl RoomState {
         let language = utterance.language.unwrap_or(language);
         let fixed = self.members.get(&utterance.speaker).and_then(|speaker| speaker.speak.fixed()) == Some(language);
         let known = !committed.is_blank() || fixed && !pending.is_blank();
-        let lanes = if !known && utterance.language.is_none() {
-            Vec::new()
-        } else if utterance.language.is_none() {
+        let mut lanes = utterance.lanes.clone();
+        if known && utterance.language.is_none() {
             utterance.language = Some(language);
-            let lanes = self.lanes_for(id, language);
+            lanes = self.lanes_for(id, language);
             if let Some(utterance) = self.utterances.get_mut(&id) {
                 utterance.lanes.clone_from(&lanes);
                 utterance.untranslated.clone_from(&lanes);
             }
-            lanes
-        } else {
-            utterance.lanes.clone()
-        };
+        }
         for lane in lanes.into_iter().filter(|k| self.lanes.contains_key(k)) {
             let (pending, doubtful) = (pending.clone(), doubtful.clone());
             let text = LaneText { pending, speech_end, doubtful, ..LaneText::new(id, language, committed.clone()) };
