@@ -30,7 +30,7 @@ pub struct Evidence {
 const NO_SPEECH: f32 = 0.3;
 /// ...words below this mean probability are noise. Measured with the base model: clear speech 0.6 to 0.99 with a silence below
 /// 0.23, crowds, trains and shops 0.20 to 0.45 with a silence of 0.18 to 0.86. (OpenAI's pair is 0.6 and 0.37.)
-const UNSURE: f32 = 0.5;
+pub(super) const UNSURE: f32 = 0.5;
 /// Below this the words are guesses whatever the rest says.
 pub(super) const GUESSING: f32 = 0.33;
 /// A stock phrase needs a mean probability of at least this...

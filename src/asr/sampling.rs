@@ -102,17 +102,41 @@ pub(super) fn mean_probability(choices: &[Choice]) -> f32 {
 /// True when the newest tokens only repeat: six of one kind, a pattern of 2 to 7 tokens four times over, or a longer one three
 /// times. People do say a word or a short phrase three times; a sentence that really was said so often survives, too, because
 /// the second try then says the same.
-pub(super) fn circles(choices: &[Choice]) -> bool {
-    (1..=16).any(|period| {
+///
+/// `most` rounds are enough in any case. Gives how many tokens are left without the circles: they may have begun a little before they are
+/// seen to, with a capital instead of a small letter, so the first round is left only where nothing is in front of it.
+pub(super) fn circles(choices: &[Choice], most: usize) -> Option<usize> {
+    (1..=16).find_map(|period| {
         let times = match period {
             1 => 6,
             2..8 => 4,
             _ => 3,
         };
-        let Some(start) = choices.len().checked_sub(period * times) else { return false };
+        let start = choices.len().checked_sub(period * times.min(most))?;
         let tail = &choices[start..];
-        tail.iter().zip(&tail[period..]).all(|(a, b)| a.token == b.token)
+        let circles = tail.iter().zip(&tail[period..]).all(|(a, b)| a.token == b.token);
+        circles.then_some(if start == 0 { period } else { start })
     })
+}
+
+/// How many of `pieces` are left without the marks and the words at their end that have a piece less probable than `sure`: a clip that ends
+/// in the middle of a word is heard to end with another. Words begin with a space, or are a piece each where they are `unspaced`.
+pub(super) fn without_unsure_end(pieces: &[(String, f32)], unspaced: bool, sure: f32) -> usize {
+    let is_mark = |text: &str| !text.chars().any(char::is_alphanumeric);
+    let begins = |text: &str| text.starts_with(|c: char| c.is_whitespace() || unspaced && !c.is_ascii());
+    let mut kept = pieces.len();
+    while let Some((last, _)) = pieces[..kept].last() {
+        if is_mark(last) {
+            kept -= 1;
+            continue;
+        }
+        let first = pieces[..kept].iter().rposition(|(text, _)| begins(text)).unwrap_or(0);
+        if pieces[first..kept].iter().all(|(text, probability)| is_mark(text) || *probability >= sure) {
+            break;
+        }
+        kept = first;
+    }
+    kept
 }
 
 /// The tokens' text. A token may end inside a character (most rare Chinese ones are two or three tokens): such tokens are
@@ -164,15 +188,32 @@ mod tests {
 
     #[test]
     fn a_loop_is_seen_and_emphasis_is_not() {
-        assert!(circles(&choices(&[9, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3])));
-        assert!(circles(&choices(&[7, 5, 5, 5, 5, 5, 5])));
-        assert!(!circles(&choices(&[1, 2, 3, 1, 2, 3, 1, 2, 3])), "three times is emphasis");
-        assert!(!circles(&choices(&[5, 5, 5, 5, 5])));
+        const ALL: usize = usize::MAX;
+        assert_eq!(circles(&choices(&[9, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]), ALL), Some(1));
+        assert_eq!(circles(&choices(&[1, 2, 1, 2, 1, 2, 1, 2]), ALL), Some(2));
+        assert!(circles(&choices(&[7, 5, 5, 5, 5, 5, 5]), ALL).is_some());
+        assert_eq!(circles(&choices(&[1, 2, 3, 1, 2, 3, 1, 2, 3]), ALL), None, "three times is emphasis");
+        assert_eq!(circles(&choices(&[5, 5, 5, 5, 5]), ALL), None);
         let sentence: Vec<i32> = (1..=9).collect();
-        assert!(circles(&choices(&sentence.repeat(3))));
-        assert!(!circles(&choices(&sentence.repeat(2))), "said again to be understood");
-        assert!(!circles(&choices(&[1, 2, 1, 2, 1, 2, 1, 2, 3])), "it went on");
-        assert!(!circles(&[]));
+        assert!(circles(&choices(&sentence.repeat(3)), ALL).is_some());
+        assert_eq!(circles(&choices(&sentence.repeat(2)), ALL), None, "said again to be understood");
+        assert_eq!(circles(&choices(&[1, 2, 1, 2, 1, 2, 1, 2, 3]), ALL), None, "it went on");
+        assert_eq!(circles(&choices(&[8, 1, 2, 1, 2]), 2), Some(1), "with more words than anybody says two rounds are enough");
+        assert_eq!(circles(&[], ALL), None);
+    }
+
+    #[test]
+    fn the_end_that_is_not_sure_is_left_out_by_the_word() {
+        let left = |unspaced: bool, pieces: &[(&str, f32)]| {
+            let pieces: Vec<_> = pieces.iter().map(|(text, probability)| (text.to_string(), *probability)).collect();
+            let kept = without_unsure_end(&pieces, unspaced, 0.6);
+            pieces[..kept].iter().map(|(text, _)| text.as_str()).collect::<String>()
+        };
+        assert_eq!(left(false, &[(" we", 0.9), (" sail", 0.4), ("ed", 0.9), (" home", 0.9), (".", 0.3)]), " we sailed home");
+        assert_eq!(left(false, &[(" we", 0.9), (",", 0.2), (" sail", 0.9), ("or", 0.4), ("s", 0.9), (".", 0.9)]), " we");
+        assert_eq!(left(false, &[(" ma", 0.9), ("\u{f1}", 0.5), ("ana", 0.9)]), "");
+        assert_eq!(left(true, &[("\u{98ce}", 0.9), ("\u{7b5d}", 0.7), ("LE", 0.9), ("D", 0.3), ("\u{3002}", 0.9)]), "\u{98ce}");
+        assert_eq!(left(true, &[]), "");
     }
 
     #[test]

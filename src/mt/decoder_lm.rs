@@ -9,7 +9,7 @@ mod memory;
 
 use std::{path::Path, sync::Arc};
 
-use decoder::{Decoder, DecoderError, KvCache};
+use decoder::{Decoder, DecoderError, Step};
 use memory::{Memory, Read};
 
 use super::{
@@ -36,6 +36,11 @@ const MODEL_FILE: &str = "model.onnx";
 const TOKENIZER_FILE: &str = "tokenizer.json";
 /// Prompt tokens computed at once: cancellation and more urgent work are looked at in between (about 0.3 s on 2 cores).
 const PROMPT_CHUNK: usize = 32;
+/// Tokens of a guess that are checked at once: each costs a tenth of what writing it would, if it is right.
+const MAX_GUESS: usize = 32;
+/// A draft goes the way of the one before it, its guess, where the next token is at least so many times as probable as the best one: what two
+/// drafts begin with is said. (Arivazhagan et al. 2020, "Re-translation versus Streaming for Simultaneous Translation", bias likewise.)
+const STAY: f32 = 0.5;
 /// No interpretation of one sentence needs more; at 25 tokens/s it would be 15 s late.
 const MAX_TOKENS: usize = 384;
 
@@ -134,9 +139,9 @@ impl DecoderLm {
     /// Computes the beginning of a direction's prompt, which tokens its answers may have, and one step.
     fn prepare(&mut self, from: Language, to: Language, context: &JobContext) -> Result<(), JobError> {
         let prefix = self.prefix(PrefixKey { from, to, strictness: Strictness::Normal }, context)?;
-        let writable = self.writable(to);
+        self.writable(to);
         self.numeric();
-        self.decoder.step(&[self.control.start], &prefix.cache, Some(&writable)).map_err(failed)?;
+        self.decoder.step(&[self.control.start], 1, &prefix.cache).map_err(failed)?;
         Ok(())
     }
 
@@ -152,8 +157,8 @@ impl DecoderLm {
         }
         let Asked { prefix, tokens, .. } = self.ask(job, Strictness::Normal, context)?;
         if tokens.len() < self.decoder.positions() {
-            let (_, cache) = self.read(&tokens, &prefix, None, context)?;
-            self.memory.keep_ahead(Read::new(&tokens, cache));
+            let step = self.read(&tokens, &[], &prefix, context)?;
+            self.memory.keep_ahead(Read::new(&tokens, step.cache));
         }
         Ok((Redacted::default(), 0))
     }
@@ -174,6 +179,13 @@ impl DecoderLm {
         let writable = self.writable(job.to);
         let source_tokens = self.tokenizer.encode(job.text.expose()).map_err(failed)?.len();
         let limit = answer_limit(source_tokens, job.to);
+        let ahead = match job.ahead {
+            Some(most) => {
+                let begun = self.tokenizer.encode(job.begun.expose()).map_err(failed)?.len();
+                Some(most.min((source_tokens * usual_length(job.to)).saturating_sub(begun)))
+            }
+            None => None,
+        };
         if read.len() + limit > self.decoder.positions() {
             return Err(JobError::failed(STAGE, "the text is too long for the model: cut it into sentences"));
         }
@@ -182,10 +194,20 @@ impl DecoderLm {
             Some(numerals) => restrict(&writable, &numeric, |more| numerals.allow(text, more)),
             None => Arc::clone(&writable),
         };
-        let mut text = job.begun.expose().to_owned();
-        let (mut token, mut cache) = self.read(&read, &prefix, Some(&may_follow(text.trim_end())), context)?;
-        while token != self.control.end && token != self.control.end_of_text {
-            if job.ahead == Some(read.len() - asked) {
+        let mut text = job.begun.expose().trim_end().to_owned();
+        let mut guess = self.guess(job, strictness)?;
+        let mut step = self.read(&read, &guess, &prefix, context)?;
+        // Tokens of the guess that the step has read and that are not known to be right.
+        let mut unsure = guess.len();
+        loop {
+            // A draft stays with the one before it where that is nearly as good.
+            let guessed = guess.get(guess.len() - unsure).copied();
+            let other = guessed.filter(|_| job.ahead.is_some()).map(|token| (token, STAY));
+            let token = step.best(unsure, &may_follow(&text), other).map_err(failed)?;
+            if token == self.control.end || token == self.control.end_of_text {
+                break;
+            }
+            if ahead == Some(read.len() - asked) {
                 break;
             }
             if read.len() - asked == limit {
@@ -201,40 +223,56 @@ impl DecoderLm {
             {
                 running.send_replace(Redacted::new(text.trim_start()));
             }
+            if guessed == Some(token) {
+                unsure -= 1;
+                continue;
+            }
+            let cache = step.cache.without_last(std::mem::take(&mut unsure)).map_err(failed)?;
             if let Err(stopped) = context.checkpoint() {
                 self.keep(job, Read::new(&read, cache));
                 return Err(stopped);
             }
-            (token, cache) = self.decoder.step(&[token], &cache, Some(&may_follow(&text))).map_err(failed)?;
+            guess.clear();
+            step = self.decoder.step(&[token], 1, &cache).map_err(failed)?;
         }
-        self.keep(job, Read::new(&read, cache));
+        self.keep(job, Read::new(&read, step.cache.without_last(unsure).map_err(failed)?));
         Ok((Answer::Text(Redacted::new(text)), read.len() - asked))
+    }
+
+    /// What probably follows what was begun, in tokens.
+    fn guess(&self, job: &MtJob, strictness: Strictness) -> Result<Vec<u32>, JobError> {
+        if strictness != Strictness::Normal || !self.decoder.keeps_scores() {
+            return Ok(Vec::new());
+        }
+        let more = job.guess.expose().strip_prefix(job.begun.expose().trim_end()).unwrap_or_default();
+        let mut tokens = self.tokenizer.encode(more).map_err(failed)?;
+        tokens.truncate(job.ahead.unwrap_or(MAX_GUESS).min(MAX_GUESS));
+        Ok(tokens)
     }
 
     fn keep(&mut self, job: &MtJob, read: Read) {
         if job.ahead.is_some() { self.memory.keep_ahead(read) } else { self.memory.keep(read) }
     }
 
-    /// Reads what of `tokens`, which begin with `prefix`, is not known, in chunks; gives the next token and the cache with them in it. What
-    /// was read before it was cancelled is kept.
-    fn read(
-        &mut self,
-        tokens: &[u32],
-        prefix: &Arc<Read>,
-        writable: Option<&[bool]>,
-        context: &JobContext,
-    ) -> Result<(u32, KvCache), JobError> {
+    /// Reads what of `tokens`, which begin with `prefix`, is not known, in chunks, and with the last of them the `guess` at what follows:
+    /// scored is what follows them and each token of it. What was read before it was cancelled is kept.
+    fn read(&mut self, tokens: &[u32], guess: &[u32], prefix: &Arc<Read>, context: &JobContext) -> Result<Step, JobError> {
         let start = self.memory.start(tokens, prefix).map_err(failed)?;
-        let mut reached: Option<(u32, KvCache)> = None;
-        for chunk in tokens[start.length()..].chunks(PROMPT_CHUNK) {
+        let mut reached: Option<Step> = None;
+        let mut chunks = tokens[start.length()..].chunks(PROMPT_CHUNK).peekable();
+        while let Some(chunk) = chunks.next() {
             if let Err(stopped) = context.checkpoint() {
-                if let Some((_, cache)) = reached {
+                if let Some(Step { cache, .. }) = reached {
                     self.memory.keep_ahead(Read::new(tokens, cache));
                 }
                 return Err(stopped);
             }
-            let past = reached.as_ref().map_or(&*start, |(_, cache)| cache);
-            reached = Some(self.decoder.step(chunk, past, writable).map_err(failed)?);
+            let past = reached.as_ref().map_or(&*start, |step| &step.cache);
+            let step = match chunks.peek() {
+                Some(_) => self.decoder.step(chunk, 1, past),
+                None => self.decoder.step(&[chunk, guess].concat(), 1 + guess.len(), past),
+            };
+            reached = Some(step.map_err(failed)?);
         }
         reached.ok_or_else(|| JobError::failed(STAGE, "an empty prompt"))
     }
@@ -249,8 +287,8 @@ impl DecoderLm {
             return Err(JobError::failed(STAGE, "the model's context is too short for the prompt"));
         }
         let empty = Arc::new(Read::new(&[], self.decoder.empty_cache().map_err(failed)?));
-        let cache = self.read(&tokens, &empty, None, context)?.1;
-        let read = Arc::new(Read::new(&tokens, cache));
+        let step = self.read(&tokens, &[], &empty, context)?;
+        let read = Arc::new(Read::new(&tokens, step.cache));
         self.memory.keep_prefix(key, &read);
         Ok(read)
     }
@@ -373,9 +411,14 @@ fn joined(begun: &str, more: &str) -> String {
 /// Measured on the vocabulary: Latin, Cyrillic and East Asian text has within a factor of 3 as many tokens as the same text in
 /// another of them; scripts that the vocabulary spells in bytes have up to three times more.
 fn answer_limit(source: usize, to: Language) -> usize {
+    source.saturating_mul(if usual_length(to) > 1 { 10 } else { 4 }).saturating_add(24).min(MAX_TOKENS)
+}
+
+/// Tokens of a translation into `to` per token of its source, roughly: see [`answer_limit`].
+fn usual_length(to: Language) -> usize {
     use unicode_script::Script::{Cyrillic, Han, Hangul, Hiragana, Latin};
     let spelled = !matches!(to.info().scripts.first(), Some(Latin | Cyrillic | Han | Hiragana | Hangul));
-    source.saturating_mul(if spelled { 10 } else { 4 }).saturating_add(24).min(MAX_TOKENS)
+    if spelled { 3 } else { 1 }
 }
 
 /// True when the last tokens are one phrase of up to 16 tokens, again and again: waiting for the limit would cost seconds.

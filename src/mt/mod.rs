@@ -35,6 +35,10 @@ pub struct MtJob {
     pub numerals: Option<Numerals>,
     /// How the translation begins: what was shown and spoken of an earlier one. It is part of the new one.
     pub begun: Redacted,
+    /// How the translation may read, `begun` included: an earlier one of nearly the same words. It is read at once with them instead of
+    /// being written token by token, as far as it is what would have been written; a draft (see `ahead`) stays
+    /// with it where that is nearly as good.
+    pub guess: Redacted,
     /// Words of `text` and what a translation should call them; each pair costs time (its tokens are read with the sentence).
     pub wording: Vec<(Redacted, Redacted)>,
     /// More of `text` will come: read it, so that the whole of it is translated sooner, and give so many tokens, at most, of what
@@ -53,6 +57,7 @@ impl MtJob {
             running: None,
             numerals: None,
             begun: Redacted::default(),
+            guess: Redacted::default(),
             wording: Vec::new(),
             ahead: None,
         }

@@ -65,7 +65,7 @@ pub async fn settle(
     }
     let wording = guard.wording().into_iter().map(|(source, target)| (source.into(), target.into()));
     let wording = job.wording.iter().cloned().chain(wording).collect();
-    let second = MtJob { running: None, begun: said.into(), wording, ..job };
+    let second = MtJob { running: None, begun: said.into(), guess: first.clone(), wording, ..job };
     let second = match mt.submit(second, Priority::Mt, deadline) {
         Ok(pending) => pending.output().await.ok(),
         Err(_) => None,

@@ -18,7 +18,7 @@ const TOKENS: (usize, usize) = (6, 8);
 
 /// Letters (characters of unspaced languages) that a translation may begin with, that are worth showing behind them, and saying.
 const WORTH: Worth = Worth { first: 8, shown: 4, said: 16 };
-const WORTH_UNSPACED: Worth = Worth { first: 3, shown: 2, said: 6 };
+const WORTH_UNSPACED: Worth = Worth { first: 2, shown: 2, said: 6 };
 
 /// See [`WORTH`].
 struct Worth {
@@ -31,17 +31,9 @@ fn worth(language: Language) -> Worth {
     if language.is_unspaced() { WORTH_UNSPACED } else { WORTH }
 }
 
-/// `pending` without its last word (two characters of unspaced languages), which was cut off in the middle as often as not, and the marks
-/// around it: the recogniser takes the end of what it has heard for the end of a sentence.
-pub(super) fn settled(language: Language, pending: &str) -> &str {
-    let is_letter = |c: char| c.is_alphanumeric();
-    let text = pending.trim_end_matches(|c| !is_letter(c));
-    let text = if language.is_unspaced() {
-        text.char_indices().rev().filter(|(_, c)| is_letter(*c)).nth(1).map_or("", |(at, _)| &text[..at])
-    } else {
-        text.rfind(char::is_whitespace).map_or("", |at| &text[..at])
-    };
-    text.trim_end_matches(|c| !is_letter(c))
+/// `pending` without the marks at its end: the recogniser takes the end of what it has heard for the end of a sentence.
+pub(super) fn settled(pending: &str) -> &str {
+    pending.trim_end_matches(|c: char| !c.is_alphanumeric())
 }
 
 /// The translation of a segment that is not complete.
@@ -60,6 +52,11 @@ impl Draft {
         let Self { shown, said, .. } = std::mem::take(self);
         let unsaid = shown.get(said..).unwrap_or_default().to_owned();
         (shown, unsaid)
+    }
+
+    /// The last one that was taken, whole.
+    pub(super) fn latest(&self) -> &str {
+        &self.latest
     }
 
     /// How many tokens the next one goes beyond what was shown.
@@ -116,14 +113,6 @@ mod tests {
         said.push(rest);
         assert_eq!(said.concat(), shown);
         said
-    }
-
-    #[test]
-    fn the_last_pending_word_and_the_stop_behind_it_are_not_translated() {
-        assert_eq!(settled(Language::EN, " and the garden behind. It"), " and the garden behind");
-        assert_eq!(settled(Language::EN, " extreme."), "");
-        assert_eq!(settled(Language::ZH, "我们的花园。"), "我们的");
-        assert_eq!(settled(Language::ZH, "花"), "");
     }
 
     #[test]

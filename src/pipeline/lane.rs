@@ -166,7 +166,7 @@ struct Current {
 impl Current {
     /// What is there of the segment that is not complete: committed words and those of the others that are worth translating.
     fn open(&self) -> String {
-        format!("{}{}", self.segments.open(), draft::settled(self.from, self.pending.expose())).trim().to_owned()
+        format!("{}{}", self.segments.open(), draft::settled(self.pending.expose())).trim().to_owned()
     }
 
     /// True when no words are there but such as are not committed, and none of them was interpreted.
@@ -322,7 +322,8 @@ impl<K: Copy> Lane<K> {
         let guard = Guard::new(&open, current.from, self.language, &self.conversation.context());
         // Who has enough to hear is served better by whole clauses.
         let tokens = if self.pace.is_behind(self.clock.now()) { 0 } else { current.draft.tokens() };
-        let job = MtJob { ahead: Some(tokens), begun: current.draft.shown().into(), ..self.job(current, &guard) };
+        let (begun, guess) = (current.draft.shown().into(), current.draft.latest().into());
+        let job = MtJob { ahead: Some(tokens), begun, guess, ..self.job(current, &guard) };
         // A full queue means that the machine has better things to do.
         let pending = self.stages.mt.submit(job, Priority::PartialAsr, self.stages.options.deadlines.mt()).ok();
         self.ahead = pending.map(|pending| Box::pin(pending.output()) as BoxFuture<'static, _>);
@@ -365,13 +366,14 @@ impl<K: Copy> Lane<K> {
     async fn try_interpret(&mut self, segment: Redacted, last: bool) -> Result<(), JobError> {
         self.ahead = None;
         let Some(current) = &mut self.current else { return Ok(()) };
+        let guess = current.draft.latest().into();
         let (begun, unsaid) = current.draft.take();
         current.unsaid = unsaid;
         let Some(current) = &self.current else { return Ok(()) };
         let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
         self.conversation.note(guard.amounts());
         let (running_tx, mut running_rx) = watch::channel(Redacted::default());
-        let job = MtJob { running: Some(running_tx), begun: begun.as_str().into(), ..self.job(current, &guard) };
+        let job = MtJob { running: Some(running_tx), begun: begun.as_str().into(), guess, ..self.job(current, &guard) };
         let (began, asked) = (tokio::time::Instant::now(), job.text.clone());
         let mut again = MtJob { running: None, ..job.clone() };
         let (mt, deadline) = (self.stages.mt.clone(), self.stages.options.deadlines.mt());

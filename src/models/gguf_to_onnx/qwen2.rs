@@ -4,8 +4,8 @@
 //! Model: <https://arxiv.org/abs/2407.10671>; operators: ONNX Runtime's `docs/ContribOperators.md`.
 //!
 //! Per layer: norm, one fused q/k/v product with bias, GroupQueryAttention (rotary embedding inside), output product, norm,
-//! SwiGLU feed-forward. The residual sums are inside SkipSimplifiedLayerNormalization. Only the last position's logits are
-//! computed: generation needs no other, and over a prompt the output layer would cost as much as several layers.
+//! SwiGLU feed-forward. The residual sums are inside SkipSimplifiedLayerNormalization. Logits are computed of as
+//! many last positions as `num_logits_to_keep` says (0: all): over a whole prompt the output layer would cost as much as several layers.
 
 use super::{
     super::gguf::{Gguf, Tensor},
@@ -83,7 +83,8 @@ pub(super) fn write(model: &Gguf<'_>, graph: &mut GraphWriter) -> Result<(), Fai
     let cache = |length| [Named("batch_size"), Fixed(shape.kv_heads), Named(length), Fixed(shape.head)];
     graph.input("input_ids", DataType::Int64, &[Named("batch_size"), Named("sequence_length")]);
     graph.input("attention_mask", DataType::Int64, &[Named("batch_size"), Named("total_sequence_length")]);
-    graph.output("logits", DataType::Float, &[Named("batch_size"), Fixed(1), Fixed(shape.vocabulary)]);
+    graph.input("num_logits_to_keep", DataType::Int64, &[]);
+    graph.output("logits", DataType::Float, &[Named("batch_size"), Named("num_logits"), Fixed(shape.vocabulary)]);
     for layer in 0..shape.layers {
         for part in ["key", "value"] {
             graph.input(&format!("past_key_values.{layer}.{part}"), DataType::Float, &cache("past_sequence_length"));
@@ -99,8 +100,10 @@ pub(super) fn write(model: &Gguf<'_>, graph: &mut GraphWriter) -> Result<(), Fai
         (stream, branch) = layers.layer(graph, layer, &stream, branch.as_deref())?;
     }
     let (normed, _) = layers.norm(graph, "output_norm", &stream, branch.as_deref())?;
-    let [start, end, axis] =
-        [("last.start", -1), ("last.end", i64::MAX), ("last.axis", 1)].map(|(name, v)| graph.int_constant(name, &[1], &[v]));
+    let [first, end, axis] =
+        [("last.first", 0), ("last.end", i64::MAX), ("last.axis", 1)].map(|(name, v)| graph.int_constant(name, &[1], &[v]));
+    let back = graph.node(ONNX, "Neg", &["num_logits_to_keep"], "last.back", vec![]);
+    let start = graph.node(ONNX, "Unsqueeze", &[&back, &first], "last.start", vec![]);
     let last = graph.node(ONNX, "Slice", &[&normed, &start, &end, &axis], "last", vec![]);
     output_weights.logits(graph, &last)
 }

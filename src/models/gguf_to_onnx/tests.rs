@@ -207,17 +207,19 @@ fn converted(tied: bool) -> (tempfile::TempDir, Vec<u8>) {
     (dir, file)
 }
 
-/// One run of the converted graph: logits and the new cache.
+/// One run of the converted graph: logits of the last `kept` positions and the new cache.
 fn run(
     session: &mut ort::session::Session,
     tokens: &[usize],
     past: &[ort::value::DynValue],
+    kept: usize,
 ) -> (Vec<f32>, Vec<ort::value::DynValue>) {
     let length = tokens.len() + past.first().map_or(0, |v| v.shape()[2] as usize);
     let ids: Vec<i64> = tokens.iter().map(|t| *t as i64).collect();
     let mut inputs: Vec<(String, ort::session::SessionInputValue<'_>)> = vec![
         ("input_ids".into(), OrtTensor::from_array(([1, ids.len()], ids)).unwrap().into()),
         ("attention_mask".into(), OrtTensor::from_array(([1, length], vec![1i64; length])).unwrap().into()),
+        ("num_logits_to_keep".into(), OrtTensor::from_array(((), vec![kept as i64])).unwrap().into()),
     ];
     for i in 0..LAYERS * 2 {
         let name = format!("past_key_values.{}.{}", i / 2, ["key", "value"][i % 2]);
@@ -232,7 +234,8 @@ fn run(
     let cache =
         (0..LAYERS * 2).map(|i| outputs.remove(format!("present.{}.{}", i / 2, ["key", "value"][i % 2])).unwrap()).collect();
     let (shape, scores) = logits.try_extract_tensor::<f32>().unwrap();
-    assert_eq!(&shape[..], [1, 1, VOCABULARY as i64]);
+    let expected = if kept == 0 { tokens.len() } else { kept };
+    assert_eq!(&shape[..], [1, expected as i64, VOCABULARY as i64]);
     (scores.to_vec(), cache)
 }
 
@@ -245,16 +248,25 @@ fn the_graph_computes_what_the_model_means() {
         let tokens = [3, 17, 5, 40, 11, 8, 8, 29, 1];
         let expected = Reference { model: &model }.logits(&tokens);
         let mut session = onnx::session(&dir.path().join("out").join(MODEL_FILE), &onnx::SessionOptions::cpu(1)).unwrap();
-        let (whole, _) = run(&mut session, &tokens, &[]);
+        let (whole, _) = run(&mut session, &tokens, &[], 1);
         // The same in two steps, through the cache.
-        let (_, cache) = run(&mut session, &tokens[..6], &[]);
-        let (stepped, _) = run(&mut session, &tokens[6..], &cache);
+        let (_, cache) = run(&mut session, &tokens[..6], &[], 1);
+        let (stepped, _) = run(&mut session, &tokens[6..], &cache, 1);
 
         // The runtime rounds activations to 8 bits per block of 32, the reference does not: about 1 % per product.
         let norm = expected.iter().map(|x| x * x).sum::<f32>().sqrt();
         for (name, logits) in [("whole", &whole), ("stepped", &stepped)] {
             let error = logits.iter().zip(&expected).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt() / norm;
             assert!(error < 0.05, "tied {tied}, {name}: relative error {error}");
+        }
+        // What follows the positions before the last: as many as are wanted, or all.
+        let (last, _) = run(&mut session, &tokens[6..], &cache, 2);
+        let (all, _) = run(&mut session, &tokens, &[], 0);
+        let (before, _) = run(&mut session, &tokens[..8], &[], 1);
+        assert_eq!((&last[VOCABULARY..], &all[8 * VOCABULARY..]), (&stepped[..], &whole[..]));
+        for row in [&last[..VOCABULARY], &all[7 * VOCABULARY..8 * VOCABULARY]] {
+            let apart = row.iter().zip(&before).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(apart < 1e-3 * norm, "tied {tied}: {apart}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Runs the graph of a decoder-only model as Hugging Face exports them: tokens and a KV cache in, the next token and a new cache out.
+//! Runs the graph of a decoder-only model as Hugging Face exports them: tokens and a KV cache in, scores of what follows and a new cache out.
 //!
 //! Owns the names and shapes of inputs and outputs; knows no text. Called by [`super::DecoderLm`].
 //!
-//! Inputs: `input_ids` i64 `[1, n]`, `attention_mask` i64 `[1, past + n]`, `position_ids` i64 `[1, n]` when the graph has it, and per
-//! layer `past_key_values.N.key|value` f32 `[1, kv heads, past, head]`. Outputs: `logits` f32 `[1, n or 1, vocabulary]` and
-//! `present.N.key|value`, shaped as the past with `past + n`.
+//! Inputs: `input_ids` i64 `[1, n]`, `attention_mask` i64 `[1, past + n]`, `position_ids` i64 `[1, n]` and `num_logits_to_keep` i64 (a
+//! scalar) when the graph has them, and per layer `past_key_values.N.key|value` f32 `[1, kv heads, past, head]`. Outputs: `logits` f32
+//! `[1, kept, vocabulary]`, of the last positions, and `present.N.key|value`, shaped as the past with `past + n`.
 
 use std::path::Path;
 
@@ -16,6 +16,8 @@ use ort::{
 use super::LoadError;
 use crate::inference::onnx::{self, SessionOptions};
 
+/// How many of the last positions are to be scored.
+const KEPT: &str = "num_logits_to_keep";
 /// Positions when the graph does not say: short enough for any export, long enough for a prompt and a paragraph.
 const POSITIONS: usize = 4096;
 
@@ -39,6 +41,11 @@ impl KvCache {
     /// Tokens in it.
     pub(super) fn length(&self) -> usize {
         self.length
+    }
+
+    /// Itself without its last `count` tokens.
+    pub(super) fn without_last(self, count: usize) -> Result<Self, DecoderError> {
+        if count == 0 { Ok(self) } else { self.first(self.length.saturating_sub(count)) }
     }
 
     /// A copy of its first `length` tokens.
@@ -65,6 +72,9 @@ pub(super) struct Decoder {
     /// `[1, kv heads, 0, head]`
     empty_shape: [usize; 4],
     wants_positions: bool,
+    wants_kept: bool,
+    #[cfg(test)]
+    pub(super) steps: usize,
 }
 
 impl Decoder {
@@ -96,8 +106,21 @@ impl Decoder {
         };
         let size = |at: usize| shape.get(at).and_then(|d| usize::try_from(*d).ok()).filter(|d| *d > 0);
         let (Some(kv_heads), Some(head)) = (size(1), size(3)) else { return Err(wrong("its KV cache has no fixed sizes")) };
-        let wants_positions = has_input("position_ids");
-        Ok(Self { empty_shape: [1, kv_heads, 0, head], session, cache_names, wants_positions })
+        let (wants_positions, wants_kept) = (has_input("position_ids"), has_input(KEPT));
+        Ok(Self {
+            empty_shape: [1, kv_heads, 0, head],
+            session,
+            cache_names,
+            wants_positions,
+            wants_kept,
+            #[cfg(test)]
+            steps: 0,
+        })
+    }
+
+    /// True when a step scores what follows any of its last tokens, not only the last one.
+    pub(super) fn keeps_scores(&self) -> bool {
+        self.wants_kept
     }
 
     /// Longest prompt and answer together.
@@ -116,15 +139,14 @@ impl Decoder {
         Ok(KvCache { values, length: 0 })
     }
 
-    /// Reads `tokens` (at least one) after `past`: the most probable next token among those that `allowed` has true (ids past its
-    /// end are not allowed; nothing allows all), and the cache with `tokens` in it.
-    pub(super) fn step(
-        &mut self,
-        tokens: &[u32],
-        past: &KvCache,
-        allowed: Option<&[bool]>,
-    ) -> Result<(u32, KvCache), DecoderError> {
-        let (count, length) = (tokens.len(), past.length + tokens.len());
+    /// Reads `tokens` (at least one) after `past`. Scored is what follows each of the last `kept` tokens; where the graph does not
+    /// [keep scores](Self::keeps_scores), what follows the last one.
+    pub(super) fn step(&mut self, tokens: &[u32], kept: usize, past: &KvCache) -> Result<Step, DecoderError> {
+        #[cfg(test)]
+        {
+            self.steps += 1;
+        }
+        let length = past.length + tokens.len();
         let row = |values: Vec<i64>| Tensor::<i64>::from_array(([1, values.len()], values));
         let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![
             ("input_ids", row(tokens.iter().map(|t| i64::from(*t)).collect())?.into()),
@@ -132,6 +154,9 @@ impl Decoder {
         ];
         if self.wants_positions {
             inputs.push(("position_ids", row((past.length as i64..length as i64).collect())?.into()));
+        }
+        if self.wants_kept {
+            inputs.push((KEPT, Tensor::<i64>::from_array(((), vec![kept as i64]))?.into()));
         }
         for ((name, _), value) in self.cache_names.iter().zip(&past.values) {
             inputs.push((name, value.into()));
@@ -143,21 +168,37 @@ impl Decoder {
             .iter()
             .map(|(_, name)| outputs.remove(name).ok_or(DecoderError::Output("cache")))
             .collect::<Result<_, _>>()?;
-        let (shape, scores) = logits.try_extract_tensor::<f32>()?;
-        // Either the last position alone or all `count`: the last one is at the end.
+        Ok(Step { logits, cache: KvCache { values, length } })
+    }
+}
+
+/// What came of reading tokens.
+pub(super) struct Step {
+    logits: DynValue,
+    /// With the tokens in it.
+    pub(super) cache: KvCache,
+}
+
+impl Step {
+    /// The most probable token behind all that was read but the last `unread` tokens, among those that `allowed` has true (ids past its
+    /// end are not allowed); `other`, if it is allowed and at least `share` times as probable.
+    pub(super) fn best(&self, unread: usize, allowed: &[bool], other: Option<(u32, f32)>) -> Result<u32, DecoderError> {
+        let (shape, scores) = self.logits.try_extract_tensor::<f32>()?;
         let vocabulary = shape.last().and_then(|v| usize::try_from(*v).ok()).filter(|v| *v > 0);
-        let last = vocabulary.and_then(|v| scores.len().checked_sub(v)).and_then(|start| scores.get(start..));
-        let token = last.and_then(|scores| argmax(scores, allowed)).ok_or(DecoderError::Output("logits"))?;
-        debug_assert!(shape.get(1).is_some_and(|n| *n == 1 || *n == count as i64));
-        Ok((token, KvCache { values, length }))
+        let scores = vocabulary.and_then(|v| scores.rchunks_exact(v).nth(unread)).ok_or(DecoderError::Output("logits"))?;
+        let best = argmax(scores, allowed).ok_or(DecoderError::Output("logits"))?;
+        let score = |token: u32| scores.get(usize::try_from(token).unwrap_or(usize::MAX)).copied().unwrap_or(f32::NEG_INFINITY);
+        let is_allowed = |token: &u32| allowed.get(usize::try_from(*token).unwrap_or(usize::MAX)) == Some(&true);
+        let other = other.filter(|(token, share)| is_allowed(token) && score(*token) >= score(best) + share.ln());
+        Ok(other.map_or(best, |(token, _)| token))
     }
 }
 
 /// The position of the largest score, the first one of equals; nothing when none is a number.
-fn argmax(scores: &[f32], allowed: Option<&[bool]>) -> Option<u32> {
+fn argmax(scores: &[f32], allowed: &[bool]) -> Option<u32> {
     let mut best: Option<(usize, f32)> = None;
     for (at, score) in scores.iter().enumerate() {
-        let may = allowed.is_none_or(|allowed| allowed.get(at) == Some(&true));
+        let may = allowed.get(at) == Some(&true);
         if may && best.is_none_or(|(_, top)| *score > top) && !score.is_nan() {
             best = Some((at, *score));
         }

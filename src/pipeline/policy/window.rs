@@ -5,8 +5,8 @@
 use super::{super::agreement::agreed, Answer};
 use crate::{inference::JobError, language::Language, pipeline::segments::letters, vad::WINDOW};
 
-/// The first decode of a window that grows (1.3 s): less is two or three words, and heard worse. And
-const FIRST_PARTIAL: usize = 41 * WINDOW;
+/// The first decode of a window that grows (1.1 s): less is two words, and heard worse. And
+const FIRST_PARTIAL: usize = 35 * WINDOW;
 
 /// the least between two (0.45 s).
 pub(super) const PARTIAL_STEP: usize = 14 * WINDOW;
@@ -14,6 +14,8 @@ pub(super) const PARTIAL_STEP: usize = 14 * WINDOW;
 /// On a busy machine it is so many times what the last one took: partial decodes never take more than a third of it, because final
 /// ones, translation and speech need the rest.
 const SHARE: usize = 3;
+/// While the listener waits for the first words of an utterance, a half.
+const SHARE_FIRST: usize = 2;
 
 /// What two decodes agree on is committed when it ended so long before the last sound (1.3 s): the end of a window is heard worst, and
 /// twice the same way as often as not. Interpretation does not wait for it ([`super::super::draft`]). Over 18 monologues 12.6 % of the
@@ -92,7 +94,9 @@ impl Window {
 
     /// When the next partial decode is due after one that heard `length` and took `cost` samples of time.
     pub(super) fn wait(&mut self, length: usize, cost: usize) {
-        self.next_partial = length + PARTIAL_STEP.max(SHARE * cost);
+        let waited = self.words.committed.is_empty() && !self.words.follows;
+        let share = if waited { SHARE_FIRST } else { SHARE };
+        self.next_partial = length + PARTIAL_STEP.max(share * cost);
     }
 
     /// Where it is quietest behind all that was listened to: the best place to cut it without a pause.
