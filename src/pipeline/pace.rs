@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use crate::time::Millis;
 
-/// Speech that may wait to be heard without hurry. One clause is always computed ahead of the one that is heard.
-const AT_EASE: Duration = Duration::from_secs(3);
+/// Speech that may wait to be heard without hurry: one clause is always computed ahead of the one that is heard.
+const AT_EASE: Duration = Duration::from_secs(1);
 
 /// With so much waiting it is spoken as fast as it can be understood.
-const HURRIED: Duration = Duration::from_secs(7);
+const HURRIED: Duration = Duration::from_secs(5);
+
+/// Who has so much to hear is served better by whole sentences than by what comes a little sooner.
+const BEHIND: Duration = Duration::from_secs(3);
 
 /// Heard so long after it was said, an interpretation belongs to another sentence of the speaker...
 const FAR_BEHIND: Duration = Duration::from_secs(10);
@@ -44,7 +47,7 @@ impl Pace {
 
     /// True when the listener has more to hear than he should.
     pub(super) fn is_behind(&self, now: Millis) -> bool {
-        self.waiting(now) > AT_EASE
+        self.waiting(now) > BEHIND
     }
 
     /// What was said until `speech_end` is about to be handed over: gives how much later it will be heard, when that is so much that the
@@ -73,13 +76,15 @@ mod tests {
         let start = at(0);
         let mut pace = Pace::default();
         assert_eq!((pace.speed(start), pace.is_behind(start)), (1.0, false));
-        pace.enqueued(start, Duration::from_secs(3));
+        pace.enqueued(start, Duration::from_secs(1));
         assert_eq!((pace.speed(start), pace.is_behind(start)), (1.0, false));
         pace.enqueued(start, Duration::from_secs(2));
-        assert_eq!((pace.speed(start), pace.is_behind(start)), (1.125, true));
+        assert_eq!((pace.speed(start), pace.is_behind(start)), (1.125, false));
+        pace.enqueued(start, Duration::from_secs(2));
+        assert_eq!((pace.speed(start), pace.is_behind(start)), (FASTEST, true));
         pace.enqueued(start, Duration::from_secs(60));
         assert_eq!(pace.speed(start), FASTEST);
-        assert_eq!((pace.speed(at(61)), pace.speed(at(62)), pace.speed(at(1_000))), (1.0 + 0.25 / 4.0, 1.0, 1.0));
+        assert_eq!((pace.speed(at(63)), pace.speed(at(64)), pace.speed(at(1_000))), (1.0 + 0.25 / 4.0, 1.0, 1.0));
         assert_eq!((pace.late(start, start), pace.late(at(61), at(60))), (Some(Duration::from_secs(65)), None));
         assert_eq!(pace.late(at(100), at(99)), None, "he has caught up");
         assert!(pace.late(at(200), at(100)).is_some());

@@ -17,14 +17,14 @@ const SHARE: usize = 3;
 /// While the listener waits for the first words of an utterance, a half.
 const SHARE_FIRST: usize = 2;
 
-/// What two decodes agree on is committed when it ended so long before the last sound (1.3 s): the end of a window is heard worst, and
+/// What two decodes agree on is committed when it ended so long before the last sound (2.0 s): the end of a window is heard worst, and
 /// twice the same way as often as not. Interpretation does not wait for it ([`super::super::draft`]). Over 18 monologues 12.6 % of the
 /// Chinese characters were wrong with it and 13.6 % without, and nothing was heard later.
-const RIPE: usize = 40 * WINDOW;
+const RIPE: usize = 62 * WINDOW;
 
-/// Words that ended so long ago (2.9 s) have all the context that changes them: they do not wait for a second decode. What is decoded
+/// Words that ended so long ago (3.5 s) have all the context that changes them: they do not wait for a second decode. What is decoded
 /// seldom is committed by this, what is decoded often by agreement.
-const OLD: usize = 90 * WINDOW;
+const OLD: usize = 110 * WINDOW;
 
 /// The window that grows: the utterance, or what of it is not closed yet.
 #[derive(Debug)]
