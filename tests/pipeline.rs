@@ -307,8 +307,8 @@ async fn what_two_drafts_begin_with_is_spoken_before_the_clause_is_complete() {
         (true, [("alpha bravo charlie delta", false), ("… alpha bravo charlie delta echo foxtrot.", true)]),
     ];
     // A translation may begin before any word is certain.
-    let committed = [("今天", "天气好像是。", false), ("", "天气很好的。", false), ("天气很好。", "", true)];
-    let pending = [("", "今天天气好像是。", false), ("", "今天天气很好的。", false), ("今天天气很好。", "", true)];
+    let committed = [("今天", "天气好。", false), ("", "天气很。", false), ("天气很好。", "", true)];
+    let pending = [("", "今天天气好。", false), ("", "今天天气很。", false), ("今天天气很好。", "", true)];
     for ((stubborn, expected), pieces) in ends.into_iter().flat_map(|end| [(end, committed), (end, pending)]) {
         let (input_tx, mut events_rx) = start_lane_with(word_by_word(stubborn));
         let later = Duration::from_millis(500);

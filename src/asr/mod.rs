@@ -32,7 +32,8 @@ pub struct AsrJob {
     /// What these samples were already heard to begin with, and may not be heard as anything else any more: only what follows is
     /// answered.
     pub committed: Option<Redacted>,
-    /// False for the last decode of an utterance, true for one of a window that still grows.
+    /// False for the last decode of an utterance, true for one of a window that still grows: the words at its end that the recogniser is
+    /// not sure of are left out.
     pub partial: bool,
 }
 

@@ -179,13 +179,9 @@ impl DecoderLm {
         let writable = self.writable(job.to);
         let source_tokens = self.tokenizer.encode(job.text.expose()).map_err(failed)?.len();
         let limit = answer_limit(source_tokens, job.to);
-        let ahead = match job.ahead {
-            Some(most) => {
-                let begun = self.tokenizer.encode(job.begun.expose()).map_err(failed)?.len();
-                Some(most.min((source_tokens * usual_length(job.to)).saturating_sub(begun)))
-            }
-            None => None,
-        };
+        let begun = self.tokenizer.encode(job.begun.expose()).map_err(failed)?.len();
+        // A draft that is longer than its source makes up how that goes on.
+        let ahead = job.ahead.map(|most| most.min((source_tokens * usual_length(job.to)).saturating_sub(begun)));
         if read.len() + limit > self.decoder.positions() {
             return Err(JobError::failed(STAGE, "the text is too long for the model: cut it into sentences"));
         }
