@@ -279,8 +279,8 @@ impl Recogniser for Whisper {
         let astray = self.is_astray(&decoded, committed);
         if astray && job.partial {
             decoded.choices.truncate(decoded.before.unwrap_or(0));
-            decoded.astray = sampling::mean_probability(&decoded.choices) < filter::UNSURE;
-            if self.is_astray(&decoded, committed) {
+            let unsure = sampling::mean_probability(&decoded.choices) < filter::UNSURE;
+            if unsure || self.says_again(&decoded, committed) {
                 decoded.choices.clear();
             }
         } else if astray && !guessing {
@@ -407,12 +407,15 @@ impl Whisper {
 
     /// True when it went round in circles, or says what was committed again.
     fn is_astray(&self, decoded: &Decoded, committed: Option<&str>) -> bool {
-        let again = |committed: &str| {
+        decoded.astray || self.says_again(decoded, committed)
+    }
+
+    fn says_again(&self, decoded: &Decoded, committed: Option<&str>) -> bool {
+        committed.is_some_and(|committed| {
             let text: String = self.pieces(&decoded.choices).into_iter().map(|(text, _)| text).collect();
             let text = if decoded.language == Language::ZH { chinese::simplified(&text) } else { text.into() };
             filter::says_again(committed, &text, decoded.language)
-        };
-        decoded.astray || committed.is_some_and(again)
+        })
     }
 
     fn pieces(&self, choices: &[Choice]) -> Vec<(String, f32)> {

@@ -191,7 +191,7 @@ impl DecoderLm {
             None => Arc::clone(&writable),
         };
         let mut text = job.begun.expose().trim_end().to_owned();
-        let mut guess = self.guess(job, strictness)?;
+        let mut guess = self.guess(job, strictness, ahead)?;
         let mut step = self.read(&read, &guess, &prefix, context)?;
         // Tokens of the guess that the step has read and that are not known to be right.
         let mut unsure = guess.len();
@@ -235,14 +235,14 @@ impl DecoderLm {
         Ok((Answer::Text(Redacted::new(text)), read.len() - asked))
     }
 
-    /// What probably follows what was begun, in tokens.
-    fn guess(&self, job: &MtJob, strictness: Strictness) -> Result<Vec<u32>, JobError> {
+    /// What probably follows what was begun, in at most so many tokens.
+    fn guess(&self, job: &MtJob, strictness: Strictness, most: Option<usize>) -> Result<Vec<u32>, JobError> {
         if strictness != Strictness::Normal || !self.decoder.keeps_scores() {
             return Ok(Vec::new());
         }
         let more = job.guess.expose().strip_prefix(job.begun.expose().trim_end()).unwrap_or_default();
         let mut tokens = self.tokenizer.encode(more).map_err(failed)?;
-        tokens.truncate(job.ahead.unwrap_or(MAX_GUESS).min(MAX_GUESS));
+        tokens.truncate(most.unwrap_or(MAX_GUESS).min(MAX_GUESS));
         Ok(tokens)
     }
 

@@ -116,6 +116,13 @@ mod tests {
     }
 
     #[test]
+    fn the_stop_behind_what_is_pending_is_not_translated() {
+        assert_eq!(settled(" and the garden behind."), " and the garden behind");
+        assert_eq!(settled("我们的花园。"), "我们的花园");
+        assert_eq!(settled("。"), "");
+    }
+
+    #[test]
     fn what_two_drafts_begin_with_is_said_once() {
         let drafts = [
             "The office is still",
