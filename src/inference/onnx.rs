@@ -177,6 +177,8 @@ fn configure(
         .with_config_entry("session.force_spinning_stop", "1")?
         .with_inter_op_spinning(false)?
         .with_prepacking(options.prepack)?
+        // ONNX Runtime keeps a plan of memory for every combination of input lengths that it has seen, for ever.
+        .with_memory_pattern(false)?
         .with_operators(domain)
 }
 
