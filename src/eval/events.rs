@@ -192,7 +192,9 @@ impl Observer {
 
     fn on_words(&mut self, wall: u64, id: u64, lang: Language, text: &Redacted, (to, heard): (u64, u64), ms: StageTimes) {
         let utterance = self.utterances.entry(id).or_default();
-        let from = utterance.pieces.last().map_or(utterance.start, |piece| piece.to).min(to);
+        // Where a word ends is an estimate, and the first of them may come out before the utterance.
+        let from = utterance.pieces.last().map_or(utterance.start, |piece| piece.to);
+        let to = to.max(from);
         utterance.text = utterance.text.followed_by(text.expose());
         utterance.pieces.push(Piece { text: utterance.text, from, to, heard });
         utterance.language.get_or_insert(lang);
