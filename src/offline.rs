@@ -197,7 +197,7 @@ pub async fn speak(
         let done = tts.submit(job, Priority::FirstClause, NO_HURRY)?.output().await?;
         took += done.ran;
         if !first {
-            samples.resize(samples.len() + SampleRate::TTS.samples(crate::pipeline::lane::CLAUSE_PAUSE), 0.0);
+            samples.resize(samples.len() + SampleRate::TTS.samples(crate::pipeline::synthesis::CLAUSE_PAUSE), 0.0);
         }
         samples.extend(done.output.samples);
     }

@@ -13,10 +13,20 @@ use crate::{
 /// How many bytes of `current` may be committed, given that `previous` heard the beginning of the same sound. Both start with what was
 /// committed before; the answer may be shorter than that, and then nothing new is certain.
 pub(super) fn agreed(language: Language, previous: &str, current: &str) -> usize {
-    let (before, now) = (words(language, previous), words(language, current));
+    // A word that nothing follows may still grow.
+    common(language, words(language, previous).split_last().map_or(&[], |(_, before)| before), current)
+}
+
+/// The same of two translations: a word that the later one goes on behind was complete in the earlier one too.
+pub(super) fn both_begin(language: Language, previous: &str, current: &str) -> usize {
+    common(language, &words(language, previous), current)
+}
+
+/// How many bytes of `current` begin with the words `before`, all that must not be cut held back.
+fn common(language: Language, before: &[Word], current: &str) -> usize {
+    let now = words(language, current);
     let same = before.iter().zip(&now).take_while(|(a, b)| a.letters == b.letters).count();
-    // A word that nothing follows may still grow, in either of them.
-    let certain = same.min(before.len().saturating_sub(1)).min(now.len().saturating_sub(1));
+    let certain = same.min(now.len().saturating_sub(1));
     let mut end = certain.checked_sub(1).and_then(|last| now.get(last)).map_or(0, |word| word.end);
     if language == Language::ZH && end > 0 {
         let bounds = word_bounds(current);
@@ -96,6 +106,9 @@ mod tests {
         assert_eq!(certain(Language::ZH, "我们想要这", "我们想要这种颜色"), "我们想要");
         assert_eq!(certain(Language::ZH, "你们的LED灯", "你们的LED灯好"), "你们的LED");
         assert_eq!(certain(Language::EN, "yes", "no"), "");
+        assert_eq!(certain(Language::EN, "we would", "we would like to"), "we");
+        assert_eq!(both_begin(Language::EN, "we would", "we would like to"), "we would".len());
+        assert_eq!(both_begin(Language::EN, "we would", "we would"), "we".len());
     }
 
     #[test]

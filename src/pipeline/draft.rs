@@ -6,7 +6,7 @@
 //! listener waits for the clause as he would without. No amount is said this way: what follows may still change it. Called by
 //! [`super::lane`].
 
-use super::{agreement::agreed, segments::letters};
+use super::{agreement::both_begin, segments::letters};
 use crate::{
     language::Language,
     trade::{Context, read},
@@ -16,8 +16,8 @@ use crate::{
 /// the listener waits for in silence, is shorter.
 const TOKENS: (usize, usize) = (6, 8);
 
-/// Letters (characters of unspaced languages) that a translation may begin with, that are worth showing behind them, and saying.
-const WORTH: Worth = Worth { first: 8, shown: 4, said: 16 };
+/// How much (see [`size`]) a translation may begin with, is worth showing behind that, and saying.
+const WORTH: Worth = Worth { first: 6, shown: 4, said: 18 };
 const WORTH_UNSPACED: Worth = Worth { first: 2, shown: 2, said: 6 };
 
 /// See [`WORTH`].
@@ -31,9 +31,28 @@ fn worth(language: Language) -> Worth {
     if language.is_unspaced() { WORTH_UNSPACED } else { WORTH }
 }
 
+/// Letters, and spaces between them: two short words are as good a beginning as a long one.
+fn size(text: &str) -> usize {
+    letters(text) + text.trim().chars().filter(|c| c.is_whitespace()).count()
+}
+
 /// `pending` without the marks at its end: the recogniser takes the end of what it has heard for the end of a sentence.
 pub(super) fn settled(pending: &str) -> &str {
     pending.trim_end_matches(|c: char| !c.is_alphanumeric())
+}
+
+/// How much of a translation that is still being written may be shown behind the first `shown` bytes: complete words, none that is or
+/// follows an amount, if they are enough.
+pub(super) fn ready(language: Language, running: &str, shown: usize) -> Option<usize> {
+    let amount = first_amount(language, running, shown);
+    let end = running.get(..both_begin(language, running, running).min(amount))?.trim_end().len();
+    (size(running.get(shown..end)?) >= worth(language).shown).then_some(end)
+}
+
+/// Where the first amount of `text` behind `from` begins, or the end.
+fn first_amount(language: Language, text: &str, from: usize) -> usize {
+    let amounts = read(text, language, &Context::default());
+    amounts.iter().map(|amount| amount.span.start).find(|start| *start >= from).unwrap_or(text.len())
 }
 
 /// The translation of a segment that is not complete.
@@ -72,11 +91,10 @@ impl Draft {
     /// Takes a draft in `language` of all that came: gives what is to be shown now, if anything.
     pub(super) fn push(&mut self, language: Language, text: &str) -> Option<String> {
         let before = std::mem::replace(&mut self.latest, text.to_owned());
-        let amount = read(text, language, &Context::default()).first().map_or(text.len(), |amount| amount.span.start);
-        let end = agreed(language, &before, text).min(amount);
+        let end = both_begin(language, &before, text).min(first_amount(language, text, 0));
         let new = text.get(..end)?.strip_prefix(self.shown.as_str())?.trim_end();
         let worth = if self.shown.is_empty() { worth(language).first } else { worth(language).shown };
-        if letters(new) < worth {
+        if size(new) < worth {
             return None;
         }
         self.shown.push_str(new);
@@ -87,7 +105,7 @@ impl Draft {
     pub(super) fn say(&mut self, language: Language) -> Option<String> {
         let new = self.shown.get(self.said..)?;
         let worth = if self.said == 0 { worth(language).first } else { worth(language).said };
-        if letters(new) < worth {
+        if size(new) < worth {
             return None;
         }
         let new = new.to_owned();
@@ -123,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn a_running_translation_is_shown_by_the_word_up_to_an_amount() {
+        let shown = |language, text: &str, from| ready(language, text, from).map(|end| text[from..end].to_owned());
+        assert_eq!(shown(Language::EN, "The garden is open", 0).as_deref(), Some("The garden is"));
+        assert_eq!(shown(Language::EN, "The garden is open un", 13).as_deref(), Some(" open"));
+        assert_eq!(shown(Language::EN, "The garden is", 10), None, "nothing follows the last word yet");
+        assert_eq!(shown(Language::EN, "Tickets cost 12 euros each, and", 0).as_deref(), Some("Tickets cost"));
+        assert_eq!(shown(Language::EN, "Tickets cost 12 euros each, and", 12), None);
+        assert_eq!(shown(Language::ZH, "花园开放到", 0).as_deref(), Some("花园开放"));
+    }
+
+    #[test]
     fn what_two_drafts_begin_with_is_said_once() {
         let drafts = [
             "The office is still",
@@ -130,11 +159,13 @@ mod tests {
             "The office is still looking into the new bridges and",
             "The office is still looking into the new bridges in town",
         ];
-        assert_eq!(shown(Language::EN, &drafts), ["The office is", " still looking", " into the new bridges"]);
-        // "still looking" alone is not worth a breath.
-        assert_eq!(said(Language::EN, &drafts), ["The office is", " still looking into the new bridges", ""]);
-        assert_eq!(said(Language::EN, &drafts[..3]), ["The office is", " still looking"]);
-        assert_eq!(said(Language::ZH, &["办公室还在", "办公室还在研究新桥"]), ["办公室还", ""]);
+        assert_eq!(shown(Language::EN, &drafts), ["The office is still", " looking into", " the new bridges"]);
+        // "looking into" alone is not worth a breath.
+        assert_eq!(said(Language::EN, &drafts), ["The office is still", " looking into the new bridges", ""]);
+        assert_eq!(said(Language::EN, &drafts[..3]), ["The office is still", " looking into"]);
+        assert_eq!(said(Language::EN, &["We are", "We are glad"]), ["We are", ""]);
+        assert_eq!(said(Language::EN, &["Their", "Their bridge"]), [""], "one short word is no beginning");
+        assert_eq!(said(Language::ZH, &["办公室还在", "办公室还在研究新桥"]), ["办公室还在", ""]);
     }
 
     #[test]
@@ -150,11 +181,11 @@ mod tests {
         for text in ["A new bridge is", "A new bridge is being"] {
             draft.push(Language::EN, text);
         }
-        assert_eq!(draft.shown(), "A new bridge");
+        assert_eq!(draft.shown(), "A new bridge is");
         for text in ["No new bridge is being built this year", "No new bridge is being built this year at all"] {
             assert_eq!(draft.push(Language::EN, text), None);
         }
-        assert_eq!(draft.take(), ("A new bridge".to_owned(), "A new bridge".to_owned()));
+        assert_eq!(draft.take(), ("A new bridge is".to_owned(), "A new bridge is".to_owned()));
         assert_eq!(draft.shown(), "");
     }
 }

@@ -1,17 +1,12 @@
 //! One speaker's words into one language: text in, committed and pending, captions and paced speech out.
 //!
-//! Two tasks. The first translates and synthesises, one segment after the other; the first clause is spoken while the rest of its
-//! sentence is still being translated, and what is certain of a translation ([`super::draft`]) while the sentence is still being said.
-//! Computing is faster than talking, so nothing is gained by doing more at once. The second plays: it sends packets at the pace they are
-//! heard, a little ahead. Between them a bounded channel, so a long speech waits in text, not in memory. How fast to speak is decided by
-//! [`super::pace`]. Used by the room's actor through [`super::Pipelines`].
+//! Three tasks. The first translates, one segment after the other; the first clause is handed on while the rest of its sentence is still
+//! being translated, and what is certain of a translation ([`super::draft`]) while the sentence is still being said. The second speaks
+//! ([`super::synthesis`]), the third plays ([`super::player`]): it sends packets at the pace they are heard, a little ahead. Between them
+//! are bounded channels, so a long speech waits in text, not in memory. Used by the room's actor through [`super::Pipelines`].
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
@@ -21,33 +16,24 @@ use super::{
     conversation::Conversation,
     draft::{self, Draft},
     event::{LaneEvent, LaneInput, LaneText, StageTimes, Stretch},
-    pace::Pace,
-    player::{PLAY_QUEUE, Play, Player},
+    player::{PLAY_QUEUE, Player},
     policy::Mode,
     segments::{Patience, Segments},
     stages::Stages,
+    synthesis::{Clause, SAY_QUEUE, Say, SharedPace, Synthesis},
     task::{Outlet, millis},
     terms,
 };
 use crate::{
-    audio::opus::Encoder,
-    ids::{StreamId, UtteranceId},
+    ids::UtteranceId,
     inference::{JobError, Priority, worker::Done},
     language::{Language, Voice},
     mt::{MtJob, Translation, prompt},
     privacy::Redacted,
-    time::{Clock, Millis, SampleRate},
+    time::{Clock, Millis},
     trade::guard::{Guard, Release},
-    tts::{
-        Speech, TtsJob,
-        clauses::{self, ClauseSplitter},
-    },
+    tts::clauses::{self, ClauseSplitter},
 };
-
-/// Silence between two clauses of a sentence: the synthesiser trims its own.
-pub const CLAUSE_PAUSE: Duration = Duration::from_millis(90);
-/// Silence after a sentence.
-const SENTENCE_PAUSE: Duration = Duration::from_millis(220);
 
 /// So many segments of an utterance are left of its history when there are more than the translator is shown. It remembers those that it
 /// has just read, but without the first of them it reads all the others again.
@@ -82,16 +68,28 @@ pub fn open<K>(
     let events = Arc::new(Outlet::new(key, events_tx));
     let player = Player::new(options.clock, options.loudspeaker);
     let player = tokio::spawn(player.play(play_rx, events.clone()));
-    let lane = Lane {
-        stages,
+    let (say_tx, say_rx) = mpsc::channel(SAY_QUEUE);
+    let pace = SharedPace::default();
+    let synthesis = Synthesis {
+        stages: stages.clone(),
         language: options.language,
         voice: options.voice,
-        conversation: options.conversation,
         clock: options.clock,
         events: events.clone(),
         play_tx,
-        pace: Pace::default(),
+        pace: pace.clone(),
         next_stream: 0,
+        encoder: None,
+    };
+    let synthesis = tokio::spawn(synthesis.run(say_rx));
+    let lane = Lane {
+        stages,
+        language: options.language,
+        conversation: options.conversation,
+        clock: options.clock,
+        events: events.clone(),
+        say_tx,
+        pace,
         current: None,
         ahead: None,
         again: false,
@@ -99,10 +97,12 @@ pub fn open<K>(
     };
     tokio::spawn(async move {
         if lane.run(input_rx).await == Ending::Dropped {
+            synthesis.abort();
             player.abort();
             return;
         }
-        // `run` dropped its sender: the player ends when everything was heard.
+        // `run` dropped its sender: the others end when everything was spoken and heard.
+        let _ = synthesis.await;
         let _ = player.await;
         events.send(LaneEvent::Finished).await;
     });
@@ -120,13 +120,11 @@ enum Ending {
 struct Lane<K> {
     stages: Stages,
     language: Language,
-    voice: Voice,
     conversation: Conversation,
     clock: Clock,
     events: Arc<Outlet<K, LaneEvent>>,
-    play_tx: mpsc::Sender<Play>,
-    pace: Pace,
-    next_stream: u16,
+    say_tx: mpsc::Sender<Say>,
+    pace: SharedPace,
     current: Option<Current>,
     /// The translator reads the beginning of the next segment and drafts its translation, until this is dropped.
     ahead: Option<BoxFuture<'static, Result<Done<Translation>, JobError>>>,
@@ -159,8 +157,6 @@ struct Current {
     speech_end: Option<Millis>,
     /// What stands between the last segment's translation and the next one's.
     lead: &'static str,
-    /// Encodes its audio stream, once there is one.
-    speaking: Option<Encoder>,
 }
 
 impl Current {
@@ -220,7 +216,7 @@ impl<K: Copy> Lane<K> {
                     }
                     self.on_segments(from, last).await;
                 }
-                LaneInput::Voice(voice) => self.voice = voice,
+                LaneInput::Voice(voice) => self.say(Say::Voice(voice)).await,
                 LaneInput::Finish => {
                     self.end_utterance().await;
                     return Ending::Finished;
@@ -255,7 +251,6 @@ impl<K: Copy> Lane<K> {
                 history: Vec::new(),
                 speech_end: None,
                 lead: "",
-                speaking: None,
             });
         }
         let Some(current) = &mut self.current else { return };
@@ -280,7 +275,7 @@ impl<K: Copy> Lane<K> {
             _ => Patience::SENTENCES,
         };
         loop {
-            let behind = self.pace.is_behind(self.clock.now());
+            let behind = self.pace.get().is_behind(self.clock.now());
             let Some(current) = &mut self.current else { return };
             let next = current.segments.next(from, patience, behind);
             let (segment, is_last) = match next {
@@ -321,7 +316,7 @@ impl<K: Copy> Lane<K> {
         }
         let guard = Guard::new(&open, current.from, self.language, &self.conversation.context());
         // Who has enough to hear is served better by whole clauses.
-        let tokens = if self.pace.is_behind(self.clock.now()) { 0 } else { current.draft.tokens() };
+        let tokens = if self.pace.get().is_behind(self.clock.now()) { 0 } else { current.draft.tokens() };
         let (begun, guess) = (current.draft.shown().into(), current.draft.latest().into());
         let job = MtJob { ahead: Some(tokens), begun, guess, ..self.job(current, &guard) };
         // A full queue means that the machine has better things to do.
@@ -339,16 +334,7 @@ impl<K: Copy> Lane<K> {
         let times = StageTimes { mt: millis(drafted.ran), queue: millis(drafted.queued), ..StageTimes::default() };
         let said = current.draft.say(self.language);
         self.show(&piece, false, times).await;
-        if let Err(error) = self.speak(said.as_slice()).await {
-            self.fail(error).await;
-        }
-    }
-
-    /// Says that a part of the current utterance was not interpreted.
-    async fn fail(&mut self, error: JobError) {
-        let Some(Current { utterance, .. }) = self.current else { return };
-        tracing::debug!(%utterance, %error, "a segment was not interpreted");
-        self.events.send(LaneEvent::Failed { utterance, error }).await;
+        self.speak(said).await;
     }
 
     /// Translates and speaks one segment, or says that it cannot.
@@ -357,9 +343,11 @@ impl<K: Copy> Lane<K> {
             current.source = current.source.followed_by(&segment);
             current.say(current.source);
         }
-        if let Err(error) = self.try_interpret(segment.into(), last).await {
-            self.fail(error).await;
-        }
+        let Err(error) = self.try_interpret(segment.into(), last).await else { return };
+        let Some(Current { utterance, .. }) = self.current else { return };
+        tracing::debug!(%utterance, %error, "a segment was not interpreted");
+        self.events.send(LaneEvent::Failed { utterance, error }).await;
+        self.show_anew();
     }
 
     /// Its first clauses are spoken as soon as the translation has got past them and their amounts are known to be right.
@@ -380,12 +368,12 @@ impl<K: Copy> Lane<K> {
         let pending = mt.submit(job, Priority::Mt, deadline)?.output();
         tokio::pin!(pending);
         let mut splitter = ClauseSplitter::new(self.language);
-        if !begun.is_empty() {
+        if !begun.is_empty() && !self.pace.get().is_short(self.clock.now()) {
             splitter = splitter.going_on();
         }
         let mut release = Release::new(&guard, &begun);
-        // What the splitter was given, and how much of it was spoken.
-        let (mut used, mut seen) = (begun.len(), begun);
+        // How much was shown and spoken of what the splitter was given.
+        let (mut shown, mut spoken, mut seen) = (begun.len(), begun.len(), begun);
         let translated = loop {
             tokio::select! {
                 biased;
@@ -396,11 +384,20 @@ impl<K: Copy> Lane<K> {
                     let Some(more) = running.strip_prefix(seen.as_str()) else { continue };
                     let clauses = splitter.push(more);
                     seen = running;
+                    let times = || StageTimes { mt: millis(began.elapsed()), ..StageTimes::default() };
                     for clause in clauses.into_iter().flat_map(|clause| release.push(clause)) {
-                        let times = StageTimes { mt: millis(began.elapsed()), ..StageTimes::default() };
-                        used += clause.len();
-                        self.show(&clause, false, times).await;
-                        self.speak(&[clause]).await?;
+                        spoken += clause.len();
+                        if let Some(text) = seen.get(shown..spoken) {
+                            self.show(text, false, times()).await;
+                        }
+                        shown = shown.max(spoken);
+                        self.speak([clause]).await;
+                    }
+                    // Of the clause that is being written the words are shown, unless it or the one before it waits for its amounts.
+                    let waits = guard.is_needed() || spoken + splitter.waiting() != seen.len();
+                    if let Some(end) = draft::ready(self.language, &seen, shown).filter(|_| !waits) {
+                        self.show(seen.get(shown..end).unwrap_or_default(), false, times()).await;
+                        shown = end;
                     }
                 }
             }
@@ -409,24 +406,34 @@ impl<K: Copy> Lane<K> {
             // What was said early led nowhere.
             Err(JobError::Failed { .. }) if !again.begun.is_blank() => {
                 again.begun = Redacted::default();
-                (seen, used) = (String::new(), 0);
+                (seen, shown, spoken) = (String::new(), 0, 0);
                 self.say_anew();
                 self.stages.mt.submit(again.clone(), Priority::Mt, deadline)?.output().await?
             }
             translated => translated?,
         };
-        let said = seen.get(..used).unwrap_or_default();
+        let said = seen.get(..shown).unwrap_or_default();
         let settled = amounts::settle(&mt, deadline, &guard, again, said.trim_end(), translated.output.text).await;
         let text = settled.text.expose();
-        let rest = text.strip_prefix(said).or_else(|| text.strip_prefix(said.trim_end()));
-        if rest.is_none() {
-            self.say_anew();
-            used = 0;
-        }
-        let rest = rest.unwrap_or(text).to_owned();
+        // A space at the end of what was said may be none in the whole.
+        let goes_on = |said: &str| [said, said.trim_end()].into_iter().find(|said| text.starts_with(said)).map(str::len);
+        (shown, spoken) = match (goes_on(said), goes_on(seen.get(..spoken).unwrap_or_default())) {
+            (Some(shown), spoken) => (shown, spoken.unwrap_or_default()),
+            // Another try came to other words: those that were only shown come again.
+            (None, Some(spoken)) if spoken > 0 => {
+                self.show_anew();
+                (spoken, spoken)
+            }
+            _ => {
+                self.say_anew();
+                (0, 0)
+            }
+        };
+        let rest = |from: usize| text.get(from..).unwrap_or_default().to_owned();
+        let (to_show, to_speak) = (rest(shown), rest(spoken));
         let mt = millis(translated.ran + settled.took);
         let times = StageTimes { mt, queue: millis(translated.queued), ..StageTimes::default() };
-        self.show(&rest, last, times).await;
+        self.show(&to_show, last, times).await;
         self.report(&guard, &segment, &settled).await;
         if let Some(current) = &mut self.current {
             current.lead = if self.language.is_unspaced() { "" } else { " " };
@@ -435,19 +442,28 @@ impl<K: Copy> Lane<K> {
                 current.history.drain(..current.history.len() - HISTORY_LEFT);
             }
         }
+        let first = spoken == 0 || self.pace.get().is_short(self.clock.now());
         let mut clauses =
-            if used == 0 { clauses::split(self.language, &rest) } else { clauses::split_rest(self.language, &rest) };
+            if first { clauses::split(self.language, &to_speak) } else { clauses::split_rest(self.language, &to_speak) };
         if clauses.is_empty() && self.current.as_ref().is_some_and(|current| !current.unsaid.is_empty()) {
             clauses.push(String::new());
         }
-        self.speak(&clauses).await
+        self.speak(clauses).await;
+        Ok(())
     }
 
     /// The translation does not go on behind what was said of it: all of it follows, nothing is lost or taken back.
     fn say_anew(&mut self) {
+        self.show_anew();
+        if let Some(current) = &mut self.current {
+            current.unsaid.clear();
+        }
+    }
+
+    /// What is shown next does not go on behind what was shown.
+    fn show_anew(&mut self) {
         if let Some(current) = &mut self.current {
             current.lead = "… ";
-            current.unsaid.clear();
         }
     }
 
@@ -471,79 +487,26 @@ impl<K: Copy> Lane<K> {
         self.events.send(LaneEvent::Translated { utterance, source, committed, last, times }).await;
     }
 
-    /// Speaks clauses, each while the one before is heard.
-    async fn speak(&mut self, clauses: &[String]) -> Result<(), JobError> {
+    /// Has clauses spoken.
+    async fn speak(&mut self, clauses: impl IntoIterator<Item = String>) {
         for clause in clauses {
-            let Some(current) = &mut self.current else { return Ok(()) };
-            let (first, clause) = (current.speaking.is_none(), std::mem::take(&mut current.unsaid) + clause);
-            let speed = self.pace.speed(self.clock.now());
-            let job = TtsJob { language: self.language, voice: self.voice, text: clause.as_str().into(), speed, first };
-            let priority = if first { Priority::FirstClause } else { Priority::Clause };
-            let spoken = self.stages.tts.submit(job, priority, self.stages.options.deadlines.tts())?.output().await?;
-            if !spoken.output.samples.is_empty() {
-                let ends = clause.trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '।', '؟']);
-                self.enqueue(&clause, spoken, if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }).await?;
-            }
+            let Some(current) = &mut self.current else { return };
+            let text = std::mem::take(&mut current.unsaid) + &clause;
+            let (utterance, source, speech_end) = (current.utterance, current.saying, current.speech_end);
+            self.pace.get().asked();
+            self.say(Say::Clause(Clause { utterance, source, text, speech_end })).await;
         }
-        Ok(())
     }
 
-    /// Encodes a clause and hands it to the player.
-    async fn enqueue(&mut self, clause: &str, spoken: Done<Speech>, pause: Duration) -> Result<(), JobError> {
-        let Some(current) = &mut self.current else { return Ok(()) };
-        let (start, mut encoder) = match current.speaking.take() {
-            Some(encoder) => (None, encoder),
-            None => {
-                let stream = StreamId(self.next_stream);
-                self.next_stream = self.next_stream.wrapping_add(1);
-                let encoder = Encoder::new(&self.stages.options.encoder).map_err(|error| JobError::failed("encode", error))?;
-                (Some(stream), encoder)
-            }
-        };
-        let Done { output: Speech { mut samples }, queued, ran } = spoken;
-        let audio = SampleRate::TTS.duration(samples.len());
-        let silence = SampleRate::TTS.samples(pause);
-        samples.resize(samples.len() + silence, 0.0);
-        let began = Instant::now();
-        // 3 s of speech take about 15 ms to encode: too long for a thread that serves sockets.
-        let encoded = tokio::task::spawn_blocking(move || {
-            let mut packets = Vec::new();
-            encoder.push(&samples, |packet| packets.push(Bytes::copy_from_slice(packet)));
-            (encoder, packets)
-        });
-        let Ok((encoder, packets)) = encoded.await else { return Err(JobError::failed("encode", "it panicked")) };
-        let encode = began.elapsed();
-        metrics::histogram!("tongchuan_stage_seconds", "stage" => "encode").record(encode.as_secs_f64());
-        current.speaking = Some(encoder);
-        let now = self.clock.now();
-        let late = current.speech_end.and_then(|speech_end| self.pace.late(now, speech_end));
-        self.pace.enqueued(now, audio + pause);
-        let (utterance, source) = (current.utterance, current.saying);
-        if let Some(lag) = late {
-            self.events.send(LaneEvent::Behind(lag)).await;
-        }
-        self.events.send(LaneEvent::Spoken { utterance, source, text: clause.into(), audio, pause }).await;
-        if let Some(stream) = start {
-            let times = StageTimes { queue: millis(queued), tts: millis(ran), encode: millis(encode), ..StageTimes::default() };
-            let start = Play::Start { utterance, stream, times, speech_end: current.speech_end };
-            let _ = self.play_tx.send(start).await;
-        }
-        let _ = self.play_tx.send(Play::Clause(clause.into(), audio)).await;
-        for packet in packets {
-            let _ = self.play_tx.send(Play::Packet(packet)).await;
-        }
-        Ok(())
+    async fn say(&mut self, say: Say) {
+        let _ = self.say_tx.send(say).await;
     }
 
-    /// Closes the audio stream of the utterance, if it had one.
+    /// Nothing more of the utterance comes.
     async fn end_utterance(&mut self) {
         self.ahead = None;
-        let Some(Current { speaking: Some(mut encoder), .. }) = self.current.take() else { return };
-        let mut tail = Vec::new();
-        encoder.flush(|packet| tail.push(Bytes::copy_from_slice(packet)));
-        for packet in tail {
-            let _ = self.play_tx.send(Play::Packet(packet)).await;
+        if self.current.take().is_some() {
+            self.say(Say::End).await;
         }
-        let _ = self.play_tx.send(Play::End).await;
     }
 }

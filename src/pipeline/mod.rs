@@ -1,10 +1,11 @@
 //! One speaker's words, stage by stage: frames in, captions and interpreted speech out.
 //!
-//! [`speaker`] turns a microphone into words, [`lane`] turns words into another language's speech. The pure decisions inside them:
-//! [`policy`] says when to recognise and, with [`agreement`], what is certain; [`segments`] what is translated as one, [`fillers`] what is
-//! not; [`pace`] how fast to speak. [`amounts`] holds a translation to the numbers of its source, [`terms`] to the trade's words. The
-//! pipelines of one room share its [`acoustics`], so that [`echo`] can tell who really spoke, and its [`conversation`]: what was said
-//! before.
+//! [`speaker`] turns a microphone into words, [`lane`] turns words into another language, [`synthesis`] speaks them. The pure decisions
+//! inside them: [`policy`] says when to recognise and, with [`agreement`], what is certain; [`segments`] what is translated as one,
+//! [`draft`] how that begins before it is complete, [`fillers`] what is not translated; [`pace`] how fast to speak. [`amounts`] holds a
+//! translation to the numbers of its source, [`terms`] to the trade's words. The pipelines of one room share its [`acoustics`], so that
+//! [`echo`] can tell who really spoke, and its [`conversation`]: what was said before.
+//!
 //! Rooms see only [`event`] and get their pipelines from [`Pipelines`].
 
 pub mod acoustics;
@@ -22,6 +23,7 @@ pub mod policy;
 pub mod segments;
 pub mod speaker;
 pub mod stages;
+pub mod synthesis;
 mod task;
 pub mod terms;
 

@@ -1,17 +1,18 @@
 //! How fast to speak (pure): a listener who has more to hear than he should hears it a little faster, never less of it.
 //!
 //! Languages take different times to say the same, and an interpretation begins late: whoever talks without a pause would leave his
-//! listener further behind with every sentence. Used by [`super::lane`], which says what it handed to the player and when.
+//! listener further behind with every sentence. A [`super::lane`] says what is to be spoken, its [`super::synthesis`] what it handed to the
+//! player and when.
 
 use std::time::Duration;
 
 use crate::time::Millis;
 
-/// Speech that may wait to be heard without hurry: one clause is always computed ahead of the one that is heard.
-const AT_EASE: Duration = Duration::from_secs(1);
+/// Speech that may wait to be heard without hurry: one clause is computed ahead of the one that is heard.
+const AT_EASE: Duration = Duration::from_millis(500);
 
-/// With so much waiting it is spoken as fast as it can be understood.
-const HURRIED: Duration = Duration::from_secs(5);
+/// With so much waiting it is spoken as fast as it can be understood: whoever speaks next is heard when all of it is over.
+const HURRIED: Duration = Duration::from_millis(2500);
 
 /// Who has so much to hear is served better by whole sentences than by what comes a little sooner.
 const BEHIND: Duration = Duration::from_secs(3);
@@ -22,6 +23,9 @@ const FAR_BEHIND: Duration = Duration::from_secs(10);
 /// ...and this is as good as any.
 const CAUGHT_UP: Duration = Duration::from_secs(5);
 
+/// How long a clause is whose speech is not there yet, roughly.
+const CLAUSE: Duration = Duration::from_millis(1500);
+
 /// A quarter faster is as fast as people who are in a hurry speak; more costs words.
 const FASTEST: f32 = 1.25;
 
@@ -30,11 +34,23 @@ const FASTEST: f32 = 1.25;
 pub(super) struct Pace {
     /// When all that was handed to the player will have been heard.
     heard: Millis,
+    /// Clauses that are to be spoken and were not handed to the player yet.
+    unspoken: u32,
     /// He was found to be far behind and has not caught up.
     late: bool,
 }
 
 impl Pace {
+    /// A clause is to be spoken.
+    pub(super) fn asked(&mut self) {
+        self.unspoken += 1;
+    }
+
+    /// One that was to be is spoken, or cannot be.
+    pub(super) fn spoken(&mut self) {
+        self.unspoken = self.unspoken.saturating_sub(1);
+    }
+
     /// `length` of speech was handed to the player, `now`.
     pub(super) fn enqueued(&mut self, now: Millis, length: Duration) {
         self.heard = self.heard.max(now) + length;
@@ -45,9 +61,19 @@ impl Pace {
         self.heard.since(now)
     }
 
+    /// True when he hears nothing.
+    pub(super) fn is_silent(&self, now: Millis) -> bool {
+        self.waiting(now).is_zero()
+    }
+
+    /// True when he will hear nothing soon: what comes first should come in small pieces.
+    pub(super) fn is_short(&self, now: Millis) -> bool {
+        self.unspoken == 0 && self.waiting(now) <= AT_EASE
+    }
+
     /// True when the listener has more to hear than he should.
     pub(super) fn is_behind(&self, now: Millis) -> bool {
-        self.waiting(now) > BEHIND
+        self.waiting(now) + CLAUSE * self.unspoken > BEHIND
     }
 
     /// What was said until `speech_end` is about to be handed over: gives how much later it will be heard, when that is so much that the
@@ -76,19 +102,34 @@ mod tests {
         let start = at(0);
         let mut pace = Pace::default();
         assert_eq!((pace.speed(start), pace.is_behind(start)), (1.0, false));
-        pace.enqueued(start, Duration::from_secs(1));
+        pace.enqueued(start, Duration::from_millis(500));
         assert_eq!((pace.speed(start), pace.is_behind(start)), (1.0, false));
-        pace.enqueued(start, Duration::from_secs(2));
+        pace.enqueued(start, Duration::from_secs(1));
         assert_eq!((pace.speed(start), pace.is_behind(start)), (1.125, false));
-        pace.enqueued(start, Duration::from_secs(2));
+        pace.enqueued(start, Duration::from_millis(3500));
         assert_eq!((pace.speed(start), pace.is_behind(start)), (FASTEST, true));
         pace.enqueued(start, Duration::from_secs(60));
         assert_eq!(pace.speed(start), FASTEST);
-        assert_eq!((pace.speed(at(63)), pace.speed(at(64)), pace.speed(at(1_000))), (1.0 + 0.25 / 4.0, 1.0, 1.0));
+        assert_eq!((pace.speed(at(64)), pace.speed(at(65)), pace.speed(at(1_000))), (1.0 + 0.25 / 4.0, 1.0, 1.0));
         assert_eq!((pace.late(start, start), pace.late(at(61), at(60))), (Some(Duration::from_secs(65)), None));
         assert_eq!(pace.late(at(100), at(99)), None, "he has caught up");
         assert!(pace.late(at(200), at(100)).is_some());
         pace.enqueued(at(1_000), Duration::from_secs(1));
         assert!(!pace.is_behind(at(1_000)), "silence is not saved up");
+        assert_eq!((pace.is_silent(at(1_000)), pace.is_silent(at(1_001))), (false, true));
+    }
+
+    #[test]
+    fn clauses_whose_speech_is_not_there_yet_count_too() {
+        let (mut pace, now) = (Pace::default(), Millis(0));
+        assert!(pace.is_short(now));
+        pace.asked();
+        assert!(!pace.is_behind(now));
+        assert!(pace.is_silent(now) && !pace.is_short(now));
+        pace.asked();
+        pace.asked();
+        assert_eq!((pace.speed(now), pace.is_behind(now)), (1.0, true), "nobody hears them yet");
+        pace.spoken();
+        assert!(!pace.is_behind(now));
     }
 }

@@ -52,6 +52,11 @@ impl ClauseSplitter {
         clauses
     }
 
+    /// Bytes of what has come that are in no clause yet.
+    pub fn waiting(&self) -> usize {
+        self.text.len()
+    }
+
     /// The rest of the utterance, if there is any; the next text begins a new utterance.
     pub fn finish(&mut self) -> Option<String> {
         self.spoken = false;
