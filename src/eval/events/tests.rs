@@ -81,6 +81,18 @@ fn words_that_are_not_committed_were_heard_when_they_were_last_listened_to() {
 }
 
 #[test]
+fn a_word_that_seems_to_end_before_its_utterance_takes_nothing_back() {
+    let mut observer = observer();
+    observer.on_speaker(at(500), &SpeakerEvent::UtteranceStarted { utterance: 0, at: at(300) });
+    observer.on_speaker(at(2_100), &words(0, "", 0, 1_900));
+    observer.on_lane(at(2_500), &translated(Stretch { from: 0, to: 2 }, "one"));
+    observer.on_speaker(at(2_600), &words(0, "一", 200, 2_400));
+    observer.on_lane(at(2_900), &translated(Stretch { from: 0, to: 2 }, " two"));
+    let ends: Vec<_> = observer.drain().into_iter().map(|e| e.to_ms).collect();
+    assert_eq!(ends, [Some(300); 3]);
+}
+
+#[test]
 fn a_clause_waits_for_those_before_it() {
     let mut observer = observer();
     observer.on_speaker(at(500), &SpeakerEvent::UtteranceStarted { utterance: 0, at: at(300) });
