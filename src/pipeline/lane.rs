@@ -395,7 +395,7 @@ impl<K: Copy> Lane<K> {
                     }
                     // Of the clause that is being written the words are shown, unless it or the one before it waits for its amounts.
                     let waits = guard.is_needed() || spoken + splitter.waiting() != seen.len();
-                    if let Some(end) = draft::ready(self.language, &seen, shown).filter(|_| !waits) {
+                    if !waits && let Some(end) = draft::ready(self.language, &seen, shown) {
                         self.show(seen.get(shown..end).unwrap_or_default(), false, times()).await;
                         shown = end;
                     }
@@ -491,7 +491,7 @@ impl<K: Copy> Lane<K> {
     async fn speak(&mut self, clauses: impl IntoIterator<Item = String>) {
         for clause in clauses {
             let Some(current) = &mut self.current else { return };
-            let text = std::mem::take(&mut current.unsaid) + &clause;
+            let text = (std::mem::take(&mut current.unsaid) + &clause).into();
             let (utterance, source, speech_end) = (current.utterance, current.saying, current.speech_end);
             self.pace.get().asked();
             self.say(Say::Clause(Clause { utterance, source, text, speech_end })).await;

@@ -23,6 +23,7 @@ use crate::{
     ids::{StreamId, UtteranceId},
     inference::{JobError, Priority, worker::Done},
     language::{Language, Voice},
+    privacy::Redacted,
     time::{Clock, Millis, SampleRate},
     tts::{Speech, TtsJob},
 };
@@ -52,7 +53,7 @@ pub(super) struct Clause {
     pub(super) utterance: UtteranceId,
     /// The words that it stands for.
     pub(super) source: Stretch,
-    pub(super) text: String,
+    pub(super) text: Redacted,
     /// When the last of the utterance's words that are known was over.
     pub(super) speech_end: Option<Millis>,
 }
@@ -107,7 +108,7 @@ impl<K: Copy> Synthesis<K> {
             let pace = self.pace.get();
             (pace.speed(now), pace.is_silent(now))
         };
-        let job = TtsJob { language: self.language, voice: self.voice, text: clause.text.as_str().into(), speed, first };
+        let job = TtsJob { language: self.language, voice: self.voice, text: clause.text.clone(), speed, first };
         let priority = if first || silent { Priority::FirstClause } else { Priority::Clause };
         let spoken = self.stages.tts.submit(job, priority, self.stages.options.deadlines.tts())?.output().await?;
         if spoken.output.samples.is_empty() { Ok(()) } else { self.enqueue(clause, spoken).await }
@@ -127,7 +128,7 @@ impl<K: Copy> Synthesis<K> {
         };
         let Done { output: Speech { mut samples }, queued, ran } = spoken;
         let audio = SampleRate::TTS.duration(samples.len());
-        let ends = text.trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '।', '؟']);
+        let ends = text.expose().trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '।', '؟']);
         let pause = if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE };
         samples.resize(samples.len() + SampleRate::TTS.samples(pause), 0.0);
         let began = Instant::now();
@@ -151,12 +152,12 @@ impl<K: Copy> Synthesis<K> {
         if let Some(lag) = late {
             self.events.send(LaneEvent::Behind(lag)).await;
         }
-        self.events.send(LaneEvent::Spoken { utterance, source, text: text.as_str().into(), audio, pause }).await;
+        self.events.send(LaneEvent::Spoken { utterance, source, text: text.clone(), audio, pause }).await;
         if let Some(stream) = start {
             let times = StageTimes { queue: millis(queued), tts: millis(ran), encode: millis(encode), ..StageTimes::default() };
             let _ = self.play_tx.send(Play::Start { utterance, stream, times, speech_end }).await;
         }
-        let _ = self.play_tx.send(Play::Clause(text.into(), audio)).await;
+        let _ = self.play_tx.send(Play::Clause(text, audio)).await;
         for packet in packets {
             let _ = self.play_tx.send(Play::Packet(packet)).await;
         }
