@@ -36,7 +36,7 @@ async fn trace(samples: &[f32], mut options: FakeOptions) -> Trace {
     options.pipeline.echo.enabled = false;
     let player = Player::new(fake::stages(options), Glossary::default(), &[(Language::ZH, Language::EN)]).await.unwrap();
     let (from, to, voice) = (Spoken::Fixed(Language::ZH), Language::EN, Voice::Female);
-    let scene = Scene { samples, from, to, voice, room: RoomSerial(0) };
+    let scene = Scene { samples, from, to, voice, room: RoomSerial(0), record: true };
     player.play(scene, |_| Ok(())).await.unwrap()
 }
 

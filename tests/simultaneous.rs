@@ -69,6 +69,7 @@ async fn a_monologue_is_interpreted_while_it_is_spoken_and_nothing_is_taken_back
         to: Language::EN,
         voice: Voice::Female,
         room: RoomSerial(0),
+        record: true,
     };
     let trace = player.play(scene, |_| Ok(())).await.expect("it comes to its end");
     let measures = measure(&clip, &trace.events, &Context::default());

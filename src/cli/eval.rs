@@ -167,7 +167,7 @@ impl Eval {
         let played = stream::iter((0..).zip(clips.iter().zip(&contexts))).map(async |(number, (clip, context))| {
             let room = RoomSerial(if dialogue { 0 } else { number });
             let (from, to, voice) = (Spoken::Fixed(clip.from), clip.to, self.voice);
-            let scene = Scene { samples: &clip.samples, from, to, voice, room };
+            let scene = Scene { samples: &clip.samples, from, to, voice, room, record: false };
             let (mut memory, mut next_ms) = (Vec::new(), 0);
             let on_event = |event: &TraceEvent| {
                 if event.wall_ms >= next_ms {

@@ -115,7 +115,14 @@ impl Interpret {
         let mut heard = Vec::new();
         for path in &self.files {
             let samples = read(path)?;
-            let scene = Scene { samples: &samples, from: self.from, to: self.to, voice: self.voice, room: RoomSerial(0) };
+            let scene = Scene {
+                samples: &samples,
+                from: self.from,
+                to: self.to,
+                voice: self.voice,
+                room: RoomSerial(0),
+                record: self.out.is_some(),
+            };
             let several = self.files.len() > 1;
             if several && !self.trace {
                 line(path.display())?;

@@ -55,6 +55,8 @@ pub struct Scene<'a> {
     pub voice: Voice,
     /// The room: what is played in one is one conversation.
     pub room: RoomSerial,
+    /// Keep what the listener hears.
+    pub record: bool,
 }
 
 /// What came of it.
@@ -62,7 +64,7 @@ pub struct Scene<'a> {
 pub struct Trace {
     /// Everything that happened, in order.
     pub events: Vec<TraceEvent>,
-    /// What the listener heard from the moment the recording began to play: 24 kHz mono.
+    /// What the listener heard from the moment the recording began to play, if it was to be kept: 24 kHz mono.
     pub heard: Vec<f32>,
     /// When each audio stream's first packet could be heard, in milliseconds since the recording began to play.
     pub streams_ms: Vec<u64>,
@@ -120,7 +122,8 @@ pub async fn play<F: PipelineFactory + ?Sized>(
     speaker.tx.send(SpeakerInput::Candidates(known)).await.context("the speaker's pipeline did not start")?;
     let began = Instant::now();
     let observer = Observer::new(clock.now(), scene.to, scene.samples);
-    let mut room = Room { pipelines, key, scene, speaking: BTreeMap::new(), lane: None, observer, ears: Ears::new(began)? };
+    let mut room =
+        Room { pipelines, key, scene, speaking: BTreeMap::new(), lane: None, observer, ears: Ears::new(began, scene.record)? };
     let (lane_tx, mut lane_rx) = mpsc::channel(EVENTS);
     let (mut sent, mut dropped, mut finishing, mut trace) = (0_u32, 0, false, Trace::default());
     loop {
@@ -274,25 +277,36 @@ impl<F: PipelineFactory + ?Sized> Room<'_, F> {
 struct Ears {
     began: Instant,
     decoder: Decoder,
+    /// Samples that were heard, or silence, since the recording began.
+    position: usize,
+    /// The samples of the last packet.
+    packet: Vec<f32>,
     heard: Vec<f32>,
+    record: bool,
     streams_ms: Vec<u64>,
 }
 
 impl Ears {
-    fn new(began: Instant) -> anyhow::Result<Self> {
-        Ok(Self { began, decoder: Decoder::with_rate(SampleRate::TTS)?, heard: Vec::new(), streams_ms: Vec::new() })
+    fn new(began: Instant, record: bool) -> anyhow::Result<Self> {
+        let decoder = Decoder::with_rate(SampleRate::TTS)?;
+        Ok(Self { began, decoder, position: 0, packet: Vec::new(), heard: Vec::new(), record, streams_ms: Vec::new() })
     }
 
     fn on_lane(&mut self, event: &LaneEvent) -> anyhow::Result<()> {
         if let LaneEvent::Packet { first, payload, .. } = event {
-            let now = SampleRate::TTS.samples(self.began.elapsed());
-            self.heard.resize(self.heard.len().max(now), 0.0);
+            self.position = self.position.max(SampleRate::TTS.samples(self.began.elapsed()));
             if *first {
                 self.decoder.reset();
-                let at = SampleRate::TTS.duration(self.heard.len());
+                let at = SampleRate::TTS.duration(self.position);
                 self.streams_ms.push(u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
             }
-            self.decoder.decode(payload, &mut self.heard)?;
+            self.packet.clear();
+            self.decoder.decode(payload, &mut self.packet)?;
+            if self.record {
+                self.heard.resize(self.position, 0.0);
+                self.heard.extend_from_slice(&self.packet);
+            }
+            self.position += self.packet.len();
         }
         Ok(())
     }
