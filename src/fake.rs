@@ -101,9 +101,11 @@ pub fn stages(options: FakeOptions) -> Stages {
     let mt = spawn_task(worker("mt"), move |job: MtJob, context| {
         let wait = job.wants_answer().then(|| next(context));
         async move {
-            let Some(wait) = wait else { return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 }) };
+            let Some(wait) = wait else {
+                return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0, complete: true });
+            };
             wait.await?;
-            Ok(Translation { text: format!("[{}] {}", job.to, job.text.expose()).into(), tokens: 1, tries: 1 })
+            Ok(Translation { text: format!("[{}] {}", job.to, job.text.expose()).into(), tokens: 1, tries: 1, complete: true })
         }
     });
     let mut next = script("tts", options.tts);

@@ -294,7 +294,7 @@ fn word_by_word(stubborn: bool) -> Stages {
         let words = WORDS[..source.chars().filter(|c| c.is_alphanumeric()).count()].join(" ");
         let text = if source.ends_with('。') { format!("{words}.") } else { words };
         assert!(text.starts_with(job.begun.expose()));
-        Ok(Translation { text: text.into(), tokens: 1, tries: 1 })
+        Ok(Translation { text: text.into(), tokens: 1, tries: 1, complete: job.ahead.is_none() })
     });
     Stages { mt, ..fake::stages(FakeOptions::default()) }
 }
@@ -511,11 +511,18 @@ async fn a_listener_who_is_behind_hears_everything_a_little_faster_and_the_speak
     assert_eq!(events.iter().filter(|event| matches!(event, LaneEvent::Behind(_))).count(), 1, "told once");
 }
 
-/// What a lane says whose translator writes a word every 100 ms, and gives the last of its `tries`.
+/// What a lane says of an utterance whose translator writes a word every 100 ms, and gives the last of its `tries`.
 async fn written(source: &str, tries: Vec<&'static str>) -> Vec<(Duration, LaneEvent)> {
+    written_before(source, "", tries).await
+}
+
+/// The same when `more`, of which no translation is given, comes a second later.
+async fn written_before(source: &str, more: &str, tries: Vec<&'static str>) -> Vec<(Duration, LaneEvent)> {
     let worker = WorkerOptions { name: "mt", queue: 8, threads: 1, gate: None };
+    let rest = more.to_owned();
     let mt = spawn_task(worker, move |job: MtJob, _| {
-        let tries = if job.wants_answer() { tries.clone() } else { Vec::new() };
+        let is_rest = !rest.is_empty() && job.text.expose().ends_with(&rest);
+        let tries = if job.wants_answer() && !is_rest { tries.clone() } else { Vec::new() };
         async move {
             for answer in &tries {
                 for (at, _) in answer.match_indices(' ') {
@@ -523,12 +530,16 @@ async fn written(source: &str, tries: Vec<&'static str>) -> Vec<(Duration, LaneE
                     job.running.iter().for_each(|running| drop(running.send_replace(answer[..at].into())));
                 }
             }
-            Ok(Translation { text: tries.last().copied().unwrap_or("").into(), tokens: 1, tries: tries.len() })
+            Ok(Translation { text: tries.last().copied().unwrap_or("").into(), tokens: 1, tries: tries.len(), complete: true })
         }
     });
     let (input_tx, mut events_rx) = start_lane_with(Stages { mt, ..fake::stages(FakeOptions::default()) });
     let began = Instant::now();
-    input_tx.send(text(0, source, true)).await.unwrap();
+    input_tx.send(text(0, source, more.is_empty())).await.unwrap();
+    if !more.is_empty() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        input_tx.send(text(0, more, true)).await.unwrap();
+    }
     input_tx.send(LaneInput::Finish).await.unwrap();
     let mut events = Vec::new();
     while let Some((_, event)) = events_rx.recv().await {
@@ -562,6 +573,54 @@ async fn captions_grow_by_the_word_while_the_translation_is_written() {
     assert!(shown.len() > 4 && shown.concat() == answer, "{shown:?}");
     assert!(events[0].0 < Duration::from_millis(500), "in virtual time, {:?}", events[0]);
     assert_eq!(speech(&events), answer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_talks_on_is_interpreted_from_the_first_words_of_the_translation_on() {
+    let answer = "The old garden behind our house is still open to everybody today.";
+    let ends =
+        [("我们房子后面的老花园今天还对大家开放。", "", 40), ("我们房子后面的老花园今天还对大家开放，我", "们都很高兴。", 10)];
+    for (source, more, longest) in ends {
+        let events = written_before(source, more, vec![answer]).await;
+        assert_eq!(speech(&events), answer);
+        let mut spoken = events.iter().filter_map(|(_, event)| match event {
+            LaneEvent::Spoken { text, .. } => Some(text.expose().trim().len()),
+            _ => None,
+        });
+        let first = spoken.next().expect("it is spoken");
+        assert!((longest / 2..=longest).contains(&first), "{first}: {events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_is_not_kept_waiting_by_drafts_that_do_not_agree() {
+    // Every draft begins with another word; behind what was begun it goes on.
+    let worker = WorkerOptions { name: "mt", queue: 4, threads: 1, gate: None };
+    let mt = spawn_task(worker, move |job: MtJob, _| async move {
+        let own = format!("{} comes before the others", job.text.expose().chars().map(|_| 'a').collect::<String>());
+        let text = if job.begun.is_blank() { own } else { format!("{} it is", job.begun.expose()) };
+        Ok(Translation { text: text.into(), tokens: 1, tries: 1, complete: false })
+    });
+    let (input_tx, mut events_rx) = start_lane_with(Stages { mt, ..fake::stages(FakeOptions::default()) });
+    let pieces = [("", "今"), ("今", "天"), ("天", "的"), ("", "的天"), ("的天", "气"), ("气", "很"), ("", "很好")];
+    tokio::spawn(async move {
+        for (committed, pending) in pieces {
+            input_tx.send(growing(0, committed, pending, false)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(450)).await;
+        }
+        input_tx.send(growing(0, "很好。", "", true)).await.unwrap();
+        input_tx.send(LaneInput::Finish).await.unwrap();
+    });
+    let (began, mut first, mut shown) = (Instant::now(), None, String::new());
+    while let Some((_, event)) = events_rx.recv().await {
+        if let LaneEvent::Translated { committed, .. } = event {
+            first.get_or_insert(began.elapsed());
+            shown += committed.expose();
+        }
+    }
+    let first = first.expect("it is interpreted");
+    assert!((Duration::from_secs(2)..Duration::from_secs(3)).contains(&first), "in virtual time, {first:?}");
+    assert_eq!(shown.matches("comes before").count(), 1, "{shown}");
 }
 
 #[tokio::test(start_paused = true)]

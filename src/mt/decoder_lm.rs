@@ -146,21 +146,27 @@ impl DecoderLm {
     }
 
     /// Reads the words of `job`, more of which will come, and gives what it may have of the translation.
-    fn read_ahead(&mut self, job: &MtJob, context: &JobContext) -> Result<(Redacted, usize), JobError> {
+    fn read_ahead(&mut self, job: &MtJob, context: &JobContext) -> Result<Translation, JobError> {
         if job.ahead != Some(0) {
-            let (answer, count) = self.answer(job, Strictness::Normal, context)?;
-            let text = match answer {
-                Answer::Text(text) if judge::acceptable_so_far(job, text.expose()) => Redacted::new(text.expose().trim()),
-                _ => Redacted::default(),
+            let (answer, tokens) = self.answer(job, Strictness::Normal, context)?;
+            let (text, complete) = match answer {
+                Answer::Text(text) => (text, true),
+                Answer::Cut(text) => (text, false),
+                Answer::Endless => Default::default(),
             };
-            return Ok((text, count));
+            let text = if judge::acceptable_so_far(job, text.expose()) {
+                Redacted::new(text.expose().trim())
+            } else {
+                Redacted::default()
+            };
+            return Ok(Translation { text, tokens, tries: 1, complete });
         }
         let Asked { prefix, tokens, .. } = self.ask(job, Strictness::Normal, context)?;
         if tokens.len() < self.decoder.positions() {
             let step = self.read(&tokens, &[], &prefix, context)?;
             self.memory.keep_ahead(Read::new(&tokens, step.cache));
         }
-        Ok((Redacted::default(), 0))
+        Ok(Translation { text: Redacted::default(), tokens: 0, tries: 1, complete: false })
     }
 
     /// The prompt for `job` in tokens.
@@ -195,16 +201,16 @@ impl DecoderLm {
         let mut step = self.read(&read, &guess, &prefix, context)?;
         // Tokens of the guess that the step has read and that are not known to be right.
         let mut unsure = guess.len();
-        loop {
+        let cut = loop {
             // A draft stays with the one before it where that is nearly as good.
             let guessed = guess.get(guess.len() - unsure).copied();
             let other = guessed.filter(|_| job.ahead.is_some()).map(|token| (token, STAY));
             let token = step.best(unsure, &may_follow(&text), other).map_err(failed)?;
             if token == self.control.end || token == self.control.end_of_text {
-                break;
+                break false;
             }
             if ahead == Some(read.len() - asked) {
-                break;
+                break true;
             }
             if read.len() - asked == limit {
                 return Ok((Answer::Endless, limit));
@@ -212,7 +218,7 @@ impl DecoderLm {
             read.push(token);
             text = joined(job.begun.expose(), &self.tokenizer.decode(&read[asked..]).map_err(failed)?);
             if token == self.control.start || repeats(&read[asked..]) {
-                break;
+                break false;
             }
             if let Some(running) = &job.running
                 && judge::acceptable_so_far(job, &text)
@@ -230,9 +236,10 @@ impl DecoderLm {
             }
             guess.clear();
             step = self.decoder.step(&[token], 1, &cache).map_err(failed)?;
-        }
+        };
         self.keep(job, Read::new(&read, step.cache.without_last(unsure).map_err(failed)?));
-        Ok((Answer::Text(Redacted::new(text)), read.len() - asked))
+        let text = Redacted::new(text);
+        Ok((if cut { Answer::Cut(text) } else { Answer::Text(text) }, read.len() - asked))
     }
 
     /// What probably follows what was begun, in at most so many tokens.
@@ -341,6 +348,8 @@ struct Asked {
 enum Answer {
     /// The model ended it.
     Text(Redacted),
+    /// It was to be no longer.
+    Cut(Redacted),
     /// The limit ended it.
     Endless,
 }
@@ -351,14 +360,13 @@ impl Translator for DecoderLm {
         let source = job.text.expose().trim();
         if source.is_empty() {
             self.prepare(job.from, job.to, context)?;
-            return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0 });
+            return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0, complete: true });
         }
         if !judge::needs_translation(source) || job.from == job.to {
-            return Ok(Translation { text: Redacted::new(source), tokens: 0, tries: 0 });
+            return Ok(Translation { text: Redacted::new(source), tokens: 0, tries: 0, complete: true });
         }
         if job.ahead.is_some() {
-            let (text, tokens) = self.read_ahead(job, context)?;
-            return Ok(Translation { text, tokens, tries: 1 });
+            return self.read_ahead(job, context);
         }
         let mut tokens = 0;
         let mut rejections = Vec::new();
@@ -366,11 +374,14 @@ impl Translator for DecoderLm {
             let (answer, count) = self.answer(job, strictness, context)?;
             tokens += count;
             let verdict = match answer {
-                Answer::Text(text) => judge::accept(job, text.expose()),
+                Answer::Text(text) | Answer::Cut(text) => judge::accept(job, text.expose()),
                 Answer::Endless => Err(Rejection::TooLong),
             };
             match verdict {
-                Ok(text) => return Ok(Translation { text: Redacted::new(text), tokens, tries: rejections.len() + 1 }),
+                Ok(text) => {
+                    let (text, tries) = (Redacted::new(text), rejections.len() + 1);
+                    return Ok(Translation { text, tokens, tries, complete: true });
+                }
                 Err(rejection) => {
                     tracing::debug!(%rejection, from = %job.from, to = %job.to, ?strictness, "translation rejected");
                     rejections.push(rejection.to_string());

@@ -83,6 +83,8 @@ pub struct Translation {
     pub tokens: usize,
     /// Tries it took: 1 normally, more when an answer was rejected, 0 when there was nothing to translate (digits and signs).
     pub tries: usize,
+    /// The translator has no more to say of the text; a draft may be cut off before that, in the middle of a word.
+    pub complete: bool,
 }
 
 /// A translator.

@@ -14,19 +14,21 @@ use crate::{
 /// committed before; the answer may be shorter than that, and then nothing new is certain.
 pub(super) fn agreed(language: Language, previous: &str, current: &str) -> usize {
     // A word that nothing follows may still grow.
-    common(language, words(language, previous).split_last().map_or(&[], |(_, before)| before), current)
+    common(language, words(language, previous).split_last().map_or(&[], |(_, before)| before), current, false)
 }
 
-/// The same of two translations: a word that the later one goes on behind was complete in the earlier one too.
-pub(super) fn both_begin(language: Language, previous: &str, current: &str) -> usize {
-    common(language, &words(language, previous), current)
+/// The same of two translations: a word that the later one goes on behind was complete in the earlier one too, and so is its last word if
+/// nothing was cut off it.
+pub(super) fn both_begin(language: Language, previous: &str, current: &str, complete: bool) -> usize {
+    common(language, &words(language, previous), current, complete)
 }
 
-/// How many bytes of `current` begin with the words `before`, all that must not be cut held back.
-fn common(language: Language, before: &[Word], current: &str) -> usize {
+/// How many bytes of `current` begin with the words `before`, all that must not be cut held back; its last word may grow unless it is
+/// `complete`.
+fn common(language: Language, before: &[Word], current: &str, complete: bool) -> usize {
     let now = words(language, current);
     let same = before.iter().zip(&now).take_while(|(a, b)| a.letters == b.letters).count();
-    let certain = same.min(now.len().saturating_sub(1));
+    let certain = same.min(now.len().saturating_sub(usize::from(!complete)));
     let mut end = certain.checked_sub(1).and_then(|last| now.get(last)).map_or(0, |word| word.end);
     if language == Language::ZH && end > 0 {
         let bounds = word_bounds(current);
@@ -107,8 +109,9 @@ mod tests {
         assert_eq!(certain(Language::ZH, "你们的LED灯", "你们的LED灯好"), "你们的LED");
         assert_eq!(certain(Language::EN, "yes", "no"), "");
         assert_eq!(certain(Language::EN, "we would", "we would like to"), "we");
-        assert_eq!(both_begin(Language::EN, "we would", "we would like to"), "we would".len());
-        assert_eq!(both_begin(Language::EN, "we would", "we would"), "we".len());
+        assert_eq!(both_begin(Language::EN, "we would", "we would like to", false), "we would".len());
+        assert_eq!(both_begin(Language::EN, "we would", "we would", false), "we".len());
+        assert_eq!(both_begin(Language::EN, "we would", "we would.", true), "we would".len());
     }
 
     #[test]

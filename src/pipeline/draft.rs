@@ -3,7 +3,7 @@
 //! LocalAgreement-2 on the target side (Liu et al. 2020; Polák et al. 2022): each time words came, the translator drafts the beginning of
 //! a translation of what is there; the words that two drafts in a row begin with are shown, and said when there are enough for a breath,
 //! and every later draft, and in the end the translation, goes on behind them. Where word order differs the drafts do not agree, and the
-//! listener waits for the clause as he would without. No amount is said this way: what follows may still change it. When the source is
+//! listener waits for the clause as he would without, or until the first words of an utterance are overdue: then one draft is enough. No amount is said this way: what follows may still change it. When the source is
 //! complete, what is written of its translation is shown by the word ([`ready`]). Called by [`super::lane`].
 
 use super::{agreement::both_begin, segments::letters};
@@ -45,8 +45,13 @@ pub(super) fn settled(pending: &str) -> &str {
 /// follows an amount, if they are enough.
 pub(super) fn ready(language: Language, running: &str, shown: usize) -> Option<usize> {
     let amount = first_amount(language, running, shown);
-    let end = running.get(..both_begin(language, running, running).min(amount))?.trim_end().len();
+    let end = running.get(..both_begin(language, running, running, false).min(amount))?.trim_end().len();
     (size(running.get(shown..end)?) >= worth(language).shown).then_some(end)
+}
+
+/// True when `text` is enough for an interpretation to begin with.
+pub(super) fn may_begin(language: Language, text: &str) -> bool {
+    size(text) >= worth(language).first
 }
 
 /// Where the first amount of `text` behind `from` begins, or the end.
@@ -88,10 +93,11 @@ impl Draft {
         &self.shown
     }
 
-    /// Takes a draft in `language` of all that came: gives what is to be shown now, if anything.
-    pub(super) fn push(&mut self, language: Language, text: &str) -> Option<String> {
+    /// Takes a draft in `language` of all that came, which may be cut off unless it is `complete`: gives what is to be shown now, if anything.
+    /// One that is `overdue` need not agree with the one before.
+    pub(super) fn push(&mut self, language: Language, text: &str, complete: bool, overdue: bool) -> Option<String> {
         let before = std::mem::replace(&mut self.latest, text.to_owned());
-        let end = both_begin(language, &before, text).min(first_amount(language, text, 0));
+        let end = both_begin(language, if overdue { text } else { &before }, text, complete).min(first_amount(language, text, 0));
         let new = text.get(..end)?.strip_prefix(self.shown.as_str())?.trim_end();
         let worth = if self.shown.is_empty() { worth(language).first } else { worth(language).shown };
         if size(new) < worth {
@@ -120,13 +126,13 @@ mod tests {
 
     fn shown(language: Language, drafts: &[&str]) -> Vec<String> {
         let mut draft = Draft::default();
-        drafts.iter().filter_map(|text| draft.push(language, text)).collect()
+        drafts.iter().filter_map(|text| draft.push(language, text, false, false)).collect()
     }
 
     fn said(language: Language, drafts: &[&str]) -> Vec<String> {
         let mut draft = Draft::default();
         let mut said: Vec<String> =
-            drafts.iter().filter_map(|text| draft.push(language, text).and_then(|_| draft.say(language))).collect();
+            drafts.iter().filter_map(|text| draft.push(language, text, false, false).and_then(|_| draft.say(language))).collect();
         let (shown, rest) = draft.take();
         said.push(rest);
         assert_eq!(said.concat(), shown);
@@ -169,6 +175,24 @@ mod tests {
     }
 
     #[test]
+    fn the_last_word_of_a_draft_that_was_not_cut_off_is_certain() {
+        let mut draft = Draft::default();
+        assert_eq!(draft.push(Language::ZH, "办公室", true, false), None, "one draft is none");
+        assert_eq!(draft.push(Language::ZH, "办公室。", true, false).as_deref(), Some("办公室"));
+        let mut draft = Draft::default();
+        for text in ["The office", "The office"] {
+            assert_eq!(draft.push(Language::EN, text, false, false), None, "it may be that of the officer");
+        }
+    }
+
+    #[test]
+    fn a_draft_that_is_overdue_is_said_alone() {
+        let mut draft = Draft::default();
+        draft.push(Language::EN, "A new office is", false, false);
+        assert_eq!(draft.push(Language::EN, "There will be 12 new", false, true).as_deref(), Some("There will be"));
+    }
+
+    #[test]
     fn other_words_and_amounts_wait_for_the_clause() {
         assert!(shown(Language::EN, &["We are looking at it", "It is being looked into by us"]).is_empty());
         assert_eq!(shown(Language::EN, &["It will cost 12 euros each", "It will cost 12 euros each, or"]), ["It will cost"]);
@@ -179,11 +203,11 @@ mod tests {
     fn a_draft_that_does_not_go_on_behind_what_was_said_says_nothing() {
         let mut draft = Draft::default();
         for text in ["A new bridge is", "A new bridge is being"] {
-            draft.push(Language::EN, text);
+            draft.push(Language::EN, text, false, false);
         }
         assert_eq!(draft.shown(), "A new bridge is");
         for text in ["No new bridge is being built this year", "No new bridge is being built this year at all"] {
-            assert_eq!(draft.push(Language::EN, text), None);
+            assert_eq!(draft.push(Language::EN, text, false, false), None);
         }
         assert_eq!(draft.take(), ("A new bridge is".to_owned(), "A new bridge is".to_owned()));
         assert_eq!(draft.shown(), "");

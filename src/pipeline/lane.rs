@@ -138,6 +138,8 @@ struct Lane<K> {
 struct Current {
     utterance: UtteranceId,
     from: Language,
+    /// When its first words came, committed or not.
+    began: Millis,
     segments: Segments,
     /// What the recogniser heard behind them and may change.
     pending: Redacted,
@@ -168,6 +170,12 @@ impl Current {
     /// True when no words are there but such as are not committed, and none of them was interpreted.
     fn is_empty(&self) -> bool {
         self.source.to == 0 && self.segments.open().is_empty() && self.draft.shown().is_empty()
+    }
+
+    /// True when words of it are certain and, by `now`, nothing of it was interpreted for too long.
+    fn is_overdue(&self, now: Millis) -> bool {
+        let unheard = self.history.is_empty() && self.draft.shown().is_empty() && !self.segments.open().is_empty();
+        unheard && now.since(self.began) >= Patience::of(self.from).budget
     }
 
     /// What is said from now on stands for the words from `from` to `to`, or to where it had come before.
@@ -240,6 +248,7 @@ impl<K: Copy> Lane<K> {
             self.current = Some(Current {
                 utterance,
                 from,
+                began: self.clock.now(),
                 segments: Segments::default(),
                 pending: Redacted::default(),
                 doubts: Doubts::default(),
@@ -327,14 +336,17 @@ impl<K: Copy> Lane<K> {
     /// Says what is certain of the translation of a segment that is not complete.
     async fn on_draft(&mut self, drafted: Result<Done<Translation>, JobError>) {
         let (Ok(drafted), Some(current)) = (drafted, &mut self.current) else { return };
-        let Some(piece) = current.draft.push(self.language, drafted.output.text.expose()) else { return };
+        let Translation { text, complete, .. } = drafted.output;
+        let now = self.clock.now();
+        let overdue = current.is_overdue(now) && self.pace.get().is_short(now);
+        let Some(piece) = current.draft.push(self.language, text.expose(), complete, overdue) else { return };
         // It stands for the words that are there, and so will the rest of the translation.
         current.segments.begin();
         current.say(current.source.followed_by(&current.open()));
         let times = StageTimes { mt: millis(drafted.ran), queue: millis(drafted.queued), ..StageTimes::default() };
         let said = current.draft.say(self.language);
         self.show(&piece, false, times).await;
-        self.speak(said).await;
+        self.speak(said, true).await;
     }
 
     /// Translates and speaks one segment, or says that it cannot.
@@ -358,6 +370,8 @@ impl<K: Copy> Lane<K> {
         let (begun, unsaid) = current.draft.take();
         current.unsaid = unsaid;
         let Some(current) = &self.current else { return Ok(()) };
+        // Somebody waits in silence while the speaker talks on: the first words are worth saying at once.
+        let eager = !last && current.history.is_empty() && begun.is_empty();
         let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
         self.conversation.note(guard.amounts());
         let (running_tx, mut running_rx) = watch::channel(Redacted::default());
@@ -391,13 +405,20 @@ impl<K: Copy> Lane<K> {
                             self.show(text, false, times()).await;
                         }
                         shown = shown.max(spoken);
-                        self.speak([clause]).await;
+                        self.speak([clause], !last).await;
                     }
                     // Of the clause that is being written the words are shown, unless it or the one before it waits for its amounts.
                     let waits = guard.is_needed() || spoken + splitter.waiting() != seen.len();
                     if !waits && let Some(end) = draft::ready(self.language, &seen, shown) {
                         self.show(seen.get(shown..end).unwrap_or_default(), false, times()).await;
                         shown = end;
+                        let beginning = seen.get(..end).unwrap_or_default();
+                        let silent = self.pace.get().is_short(self.clock.now());
+                        if eager && spoken == 0 && silent && draft::may_begin(self.language, beginning) {
+                            splitter.skip(end);
+                            spoken = end;
+                            self.speak(release.push(beginning.to_owned()), true).await;
+                        }
                     }
                 }
             }
@@ -448,7 +469,7 @@ impl<K: Copy> Lane<K> {
         if clauses.is_empty() && self.current.as_ref().is_some_and(|current| !current.unsaid.is_empty()) {
             clauses.push(String::new());
         }
-        self.speak(clauses).await;
+        self.speak(clauses, !last).await;
         Ok(())
     }
 
@@ -487,14 +508,14 @@ impl<K: Copy> Lane<K> {
         self.events.send(LaneEvent::Translated { utterance, source, committed, last, times }).await;
     }
 
-    /// Has clauses spoken.
-    async fn speak(&mut self, clauses: impl IntoIterator<Item = String>) {
+    /// Has clauses spoken, behind which the utterance goes on or not.
+    async fn speak(&mut self, clauses: impl IntoIterator<Item = String>, talks_on: bool) {
         for clause in clauses {
             let Some(current) = &mut self.current else { return };
             let text = (std::mem::take(&mut current.unsaid) + &clause).into();
             let (utterance, source, speech_end) = (current.utterance, current.saying, current.speech_end);
             self.pace.get().asked();
-            self.say(Say::Clause(Clause { utterance, source, text, speech_end })).await;
+            self.say(Say::Clause(Clause { utterance, source, text, talks_on, speech_end })).await;
         }
     }
 

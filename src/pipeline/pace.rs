@@ -29,6 +29,9 @@ const CLAUSE: Duration = Duration::from_millis(1500);
 /// A quarter faster is as fast as people who are in a hurry speak; more costs words.
 const FASTEST: f32 = 1.25;
 
+/// More is to be said after this: what is over sooner leaves room for it.
+const BRISK: f32 = 1.1;
+
 /// What a listener still has to hear.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
@@ -85,10 +88,11 @@ impl Pace {
         is_news.then_some(lag)
     }
 
-    /// How fast to say what comes next, 1.0 being the voice's own pace.
-    pub(super) fn speed(&self, now: Millis) -> f32 {
+    /// How fast to say what comes next, 1.0 being the voice's own pace: brisk at least while the speaker `talks_on`.
+    pub(super) fn speed(&self, now: Millis, talks_on: bool) -> f32 {
         let late = self.waiting(now).saturating_sub(AT_EASE).as_secs_f32() / (HURRIED - AT_EASE).as_secs_f32();
-        1.0 + (FASTEST - 1.0) * late.min(1.0)
+        let speed = 1.0 + (FASTEST - 1.0) * late.min(1.0);
+        if talks_on { speed.max(BRISK) } else { speed }
     }
 }
 
@@ -101,16 +105,20 @@ mod tests {
         let at = |s: u64| Millis(1_000 * s);
         let start = at(0);
         let mut pace = Pace::default();
-        assert_eq!((pace.speed(start), pace.is_behind(start)), (1.0, false));
+        assert_eq!((pace.speed(start, false), pace.is_behind(start)), (1.0, false));
+        assert_eq!(pace.speed(start, true), BRISK, "more is coming");
         pace.enqueued(start, Duration::from_millis(500));
-        assert_eq!((pace.speed(start), pace.is_behind(start)), (1.0, false));
+        assert_eq!((pace.speed(start, false), pace.is_behind(start)), (1.0, false));
         pace.enqueued(start, Duration::from_secs(1));
-        assert_eq!((pace.speed(start), pace.is_behind(start)), (1.125, false));
+        assert_eq!((pace.speed(start, false), pace.is_behind(start)), (1.125, false));
         pace.enqueued(start, Duration::from_millis(3500));
-        assert_eq!((pace.speed(start), pace.is_behind(start)), (FASTEST, true));
+        assert_eq!((pace.speed(start, false), pace.is_behind(start)), (FASTEST, true));
         pace.enqueued(start, Duration::from_secs(60));
-        assert_eq!(pace.speed(start), FASTEST);
-        assert_eq!((pace.speed(at(64)), pace.speed(at(65)), pace.speed(at(1_000))), (1.0 + 0.25 / 4.0, 1.0, 1.0));
+        assert_eq!(pace.speed(start, false), FASTEST);
+        assert_eq!(
+            (pace.speed(at(64), false), pace.speed(at(65), false), pace.speed(at(1_000), false)),
+            (1.0 + 0.25 / 4.0, 1.0, 1.0)
+        );
         assert_eq!((pace.late(start, start), pace.late(at(61), at(60))), (Some(Duration::from_secs(65)), None));
         assert_eq!(pace.late(at(100), at(99)), None, "he has caught up");
         assert!(pace.late(at(200), at(100)).is_some());
@@ -128,7 +136,7 @@ mod tests {
         assert!(pace.is_silent(now) && !pace.is_short(now));
         pace.asked();
         pace.asked();
-        assert_eq!((pace.speed(now), pace.is_behind(now)), (1.0, true), "nobody hears them yet");
+        assert_eq!((pace.speed(now, false), pace.is_behind(now)), (1.0, true), "nobody hears them yet");
         pace.spoken();
         assert!(!pace.is_behind(now));
     }

@@ -4,7 +4,7 @@
 //! A short greeting in front of a sentence is translated with it: alone it would cost a translation and say little. How long a clause
 //! must be to stand alone is the [`Patience`] with its language. Clauses that are there together are translated together.
 
-use std::cell::LazyCell;
+use std::{cell::LazyCell, time::Duration};
 
 use crate::{
     language::Language,
@@ -24,22 +24,28 @@ pub struct Patience {
     longest: usize,
     /// Sentences that wait together are translated together up to so many.
     together: usize,
+    /// A listener who hears nothing does not wait longer than this after the first words for what is certain.
+    pub(super) budget: Duration,
 }
 
 impl Patience {
     /// Whole sentences, one by one.
-    pub const SENTENCES: Self = Self { clause: usize::MAX, longest: usize::MAX, together: 0 };
+    pub const SENTENCES: Self = Self { clause: usize::MAX, longest: usize::MAX, together: 0, budget: Duration::MAX };
 
     /// For words in `from`.
     ///
-    /// About 2 s of speech make a clause that a translation can begin with; shorter ones are translated visibly worse. Where the verb
-    /// ends the sentence, its beginning does not say yet what is going to be said of it: there it is twice that.
+    /// About 2 s of speech make a clause that a translation can begin with; shorter ones are translated visibly worse. The first words are
+    /// known more than a second after they began: with the budget of 2 s the listener waits as long as for a person who interprets. Where
+    /// the verb ends the sentence, its beginning does not say yet what is going to be said of it: there all of it is twice that.
     pub fn of(from: Language) -> Self {
         let scale = if VERB_LAST.contains(&from.tag()) { 2 } else { 1 };
         let (clause, longest, together) = if from.is_unspaced() { (7, 16, 40) } else { (30, 60, 120) };
-        Self { clause: clause * scale, longest: longest * scale, together }
+        Self { clause: clause * scale, longest: longest * scale, together, budget: BUDGET * scale as u32 }
     }
 }
+
+/// See [`Patience::of`].
+const BUDGET: Duration = Duration::from_secs(2);
 
 /// Languages whose sentences end with the verb.
 const VERB_LAST: &[&str] = &["de", "hi", "ja", "ko", "tr"];

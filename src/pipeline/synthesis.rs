@@ -54,6 +54,8 @@ pub(super) struct Clause {
     /// The words that it stands for.
     pub(super) source: Stretch,
     pub(super) text: Redacted,
+    /// The utterance goes on behind it.
+    pub(super) talks_on: bool,
     /// When the last of the utterance's words that are known was over.
     pub(super) speech_end: Option<Millis>,
 }
@@ -106,7 +108,7 @@ impl<K: Copy> Synthesis<K> {
         let (now, first) = (self.clock.now(), self.encoder.is_none());
         let (speed, silent) = {
             let pace = self.pace.get();
-            (pace.speed(now), pace.is_silent(now))
+            (pace.speed(now, clause.talks_on), pace.is_silent(now))
         };
         let job = TtsJob { language: self.language, voice: self.voice, text: clause.text.clone(), speed, first };
         let priority = if first || silent { Priority::FirstClause } else { Priority::Clause };
@@ -116,7 +118,7 @@ impl<K: Copy> Synthesis<K> {
 
     /// Encodes a clause and hands it to the player.
     async fn enqueue(&mut self, clause: Clause, spoken: Done<Speech>) -> Result<(), JobError> {
-        let Clause { utterance, source, text, speech_end } = clause;
+        let Clause { utterance, source, text, speech_end, .. } = clause;
         let (start, mut encoder) = match self.encoder.take() {
             Some(encoder) => (None, encoder),
             None => {

@@ -52,6 +52,14 @@ impl ClauseSplitter {
         clauses
     }
 
+    /// Its next `bytes`, of those that are in no clause yet, are spoken already.
+    pub fn skip(&mut self, bytes: usize) {
+        if let Some(rest) = self.text.get(bytes..) {
+            self.text = rest.to_owned();
+            self.spoken = true;
+        }
+    }
+
     /// Bytes of what has come that are in no clause yet.
     pub fn waiting(&self) -> usize {
         self.text.len()
