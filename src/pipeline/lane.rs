@@ -18,6 +18,7 @@ use super::{
     event::{LaneEvent, LaneInput, LaneText, StageTimes, Stretch},
     player::{PLAY_QUEUE, Player},
     policy::Mode,
+    running::{Follows, Listener, Next, Rest, Running},
     segments::{Patience, Segments},
     stages::Stages,
     synthesis::{Clause, SAY_QUEUE, Say, SharedPace, Synthesis},
@@ -31,8 +32,7 @@ use crate::{
     mt::{MtJob, Translation, prompt},
     privacy::Redacted,
     time::{Clock, Millis},
-    trade::guard::{Guard, Release},
-    tts::clauses::{self, ClauseSplitter},
+    trade::guard::Guard,
 };
 
 /// So many segments of an utterance are left of its history when there are more than the translator is shown. It remembers those that it
@@ -70,23 +70,14 @@ pub fn open<K>(
     let player = tokio::spawn(player.play(play_rx, events.clone()));
     let (say_tx, say_rx) = mpsc::channel(SAY_QUEUE);
     let pace = SharedPace::default();
-    let synthesis = Synthesis {
-        stages: stages.clone(),
-        language: options.language,
-        voice: options.voice,
-        clock: options.clock,
-        events: events.clone(),
-        play_tx,
-        pace: pace.clone(),
-        next_stream: 0,
-        encoder: None,
-    };
+    let (language, voice, clock) = (options.language, options.voice, options.clock);
+    let synthesis = Synthesis::new(stages.clone(), language, voice, clock, events.clone(), play_tx, pace.clone());
     let synthesis = tokio::spawn(synthesis.run(say_rx));
     let lane = Lane {
         stages,
-        language: options.language,
+        language,
         conversation: options.conversation,
-        clock: options.clock,
+        clock,
         events: events.clone(),
         say_tx,
         pace,
@@ -370,7 +361,6 @@ impl<K: Copy> Lane<K> {
         let (begun, unsaid) = current.draft.take();
         current.unsaid = unsaid;
         let Some(current) = &self.current else { return Ok(()) };
-        // Somebody waits in silence while the speaker talks on: the first words are worth saying at once.
         let eager = !last && current.history.is_empty() && begun.is_empty();
         let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
         self.conversation.note(guard.amounts());
@@ -381,43 +371,20 @@ impl<K: Copy> Lane<K> {
         let (mt, deadline) = (self.stages.mt.clone(), self.stages.options.deadlines.mt());
         let pending = mt.submit(job, Priority::Mt, deadline)?.output();
         tokio::pin!(pending);
-        let mut splitter = ClauseSplitter::new(self.language);
-        if !begun.is_empty() && !self.pace.get().is_short(self.clock.now()) {
-            splitter = splitter.going_on();
-        }
-        let mut release = Release::new(&guard, &begun);
-        // How much was shown and spoken of what the splitter was given.
-        let (mut shown, mut spoken, mut seen) = (begun.len(), begun.len(), begun);
+        let mut running = Running::new(self.language, &guard, &begun, self.listener(eager));
         let translated = loop {
             tokio::select! {
                 biased;
                 translated = &mut pending => break translated,
                 Ok(()) = running_rx.changed() => {
-                    let running = running_rx.borrow_and_update().clone().into_inner();
-                    // Another try began: nothing more is spoken before it is complete.
-                    let Some(more) = running.strip_prefix(seen.as_str()) else { continue };
-                    let clauses = splitter.push(more);
-                    seen = running;
-                    let times = || StageTimes { mt: millis(began.elapsed()), ..StageTimes::default() };
-                    for clause in clauses.into_iter().flat_map(|clause| release.push(clause)) {
-                        spoken += clause.len();
-                        if let Some(text) = seen.get(shown..spoken) {
-                            self.show(text, false, times()).await;
-                        }
-                        shown = shown.max(spoken);
-                        self.speak([clause], !last).await;
-                    }
-                    // Of the clause that is being written the words are shown, unless it or the one before it waits for its amounts.
-                    let waits = guard.is_needed() || spoken + splitter.waiting() != seen.len();
-                    if !waits && let Some(end) = draft::ready(self.language, &seen, shown) {
-                        self.show(seen.get(shown..end).unwrap_or_default(), false, times()).await;
-                        shown = end;
-                        let beginning = seen.get(..end).unwrap_or_default();
-                        let silent = self.pace.get().is_short(self.clock.now());
-                        if eager && spoken == 0 && silent && draft::may_begin(self.language, beginning) {
-                            splitter.skip(end);
-                            spoken = end;
-                            self.speak(release.push(beginning.to_owned()), true).await;
+                    let written = running_rx.borrow_and_update().clone();
+                    for next in running.push(written.expose(), self.listener(eager)) {
+                        match next {
+                            Next::Show(text) => {
+                                let times = StageTimes { mt: millis(began.elapsed()), ..StageTimes::default() };
+                                self.show(&text, false, times).await;
+                            }
+                            Next::Speak(clause) => self.speak([clause], !last).await,
                         }
                     }
                 }
@@ -427,34 +394,23 @@ impl<K: Copy> Lane<K> {
             // What was said early led nowhere.
             Err(JobError::Failed { .. }) if !again.begun.is_blank() => {
                 again.begun = Redacted::default();
-                (seen, shown, spoken) = (String::new(), 0, 0);
+                running.give_up();
                 self.say_anew();
                 self.stages.mt.submit(again.clone(), Priority::Mt, deadline)?.output().await?
             }
             translated => translated?,
         };
-        let said = seen.get(..shown).unwrap_or_default();
-        let settled = amounts::settle(&mt, deadline, &guard, again, said.trim_end(), translated.output.text).await;
-        let text = settled.text.expose();
-        // A space at the end of what was said may be none in the whole.
-        let goes_on = |said: &str| [said, said.trim_end()].into_iter().find(|said| text.starts_with(said)).map(str::len);
-        (shown, spoken) = match (goes_on(said), goes_on(seen.get(..spoken).unwrap_or_default())) {
-            (Some(shown), spoken) => (shown, spoken.unwrap_or_default()),
-            // Another try came to other words: those that were only shown come again.
-            (None, Some(spoken)) if spoken > 0 => {
-                self.show_anew();
-                (spoken, spoken)
-            }
-            _ => {
-                self.say_anew();
-                (0, 0)
-            }
-        };
-        let rest = |from: usize| text.get(from..).unwrap_or_default().to_owned();
-        let (to_show, to_speak) = (rest(shown), rest(spoken));
+        let said = running.shown().trim_end();
+        let settled = amounts::settle(&mt, deadline, &guard, again, said, translated.output.text).await;
+        let Rest { follows, show, speak: mut clauses } = running.finish(settled.text.expose(), self.listener(eager));
+        match follows {
+            Follows::Shown => {}
+            Follows::Spoken => self.show_anew(),
+            Follows::Nothing => self.say_anew(),
+        }
         let mt = millis(translated.ran + settled.took);
         let times = StageTimes { mt, queue: millis(translated.queued), ..StageTimes::default() };
-        self.show(&to_show, last, times).await;
+        self.show(&show, last, times).await;
         self.report(&guard, &segment, &settled).await;
         if let Some(current) = &mut self.current {
             current.lead = if self.language.is_unspaced() { "" } else { " " };
@@ -463,14 +419,15 @@ impl<K: Copy> Lane<K> {
                 current.history.drain(..current.history.len() - HISTORY_LEFT);
             }
         }
-        let first = spoken == 0 || self.pace.get().is_short(self.clock.now());
-        let mut clauses =
-            if first { clauses::split(self.language, &to_speak) } else { clauses::split_rest(self.language, &to_speak) };
         if clauses.is_empty() && self.current.as_ref().is_some_and(|current| !current.unsaid.is_empty()) {
             clauses.push(String::new());
         }
         self.speak(clauses, !last).await;
         Ok(())
+    }
+
+    fn listener(&self, eager: bool) -> Listener {
+        Listener { short: self.pace.get().is_short(self.clock.now()), eager }
     }
 
     /// The translation does not go on behind what was said of it: all of it follows, nothing is lost or taken back.

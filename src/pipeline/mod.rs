@@ -2,9 +2,10 @@
 //!
 //! [`speaker`] turns a microphone into words, [`lane`] turns words into another language, [`synthesis`] speaks them. The pure decisions
 //! inside them: [`policy`] says when to recognise and, with [`agreement`], what is certain; [`segments`] what is translated as one,
-//! [`draft`] how that begins before it is complete, [`fillers`] what is not translated; [`pace`] how fast to speak. [`amounts`] holds a
-//! translation to the numbers of its source, [`terms`] to the trade's words. The pipelines of one room share its [`acoustics`], so that
-//! [`echo`] can tell who really spoke, and its [`conversation`]: what was said before.
+//! [`draft`] how that begins before it is complete, [`running`] what is shown and spoken while it is written, [`fillers`] what is not
+//! translated; [`pace`] how fast to speak. [`amounts`] holds a translation to the numbers of its source, [`terms`] to the trade's words.
+//! The pipelines of one room share its [`acoustics`], so that [`echo`] can tell who really spoke, and its [`conversation`]: what was said
+//! before.
 //!
 //! Rooms see only [`event`] and get their pipelines from [`Pipelines`].
 
@@ -20,6 +21,7 @@ pub mod lane;
 mod pace;
 mod player;
 pub mod policy;
+mod running;
 pub mod segments;
 pub mod speaker;
 pub mod stages;

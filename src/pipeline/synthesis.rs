@@ -72,19 +72,32 @@ impl SharedPace {
 
 /// The task. See the module's page.
 pub(super) struct Synthesis<K> {
-    pub(super) stages: Stages,
-    pub(super) language: Language,
-    pub(super) voice: Voice,
-    pub(super) clock: Clock,
-    pub(super) events: Arc<Outlet<K, LaneEvent>>,
-    pub(super) play_tx: mpsc::Sender<Play>,
-    pub(super) pace: SharedPace,
-    pub(super) next_stream: u16,
+    stages: Stages,
+    language: Language,
+    voice: Voice,
+    clock: Clock,
+    events: Arc<Outlet<K, LaneEvent>>,
+    play_tx: mpsc::Sender<Play>,
+    pace: SharedPace,
+    next_stream: u16,
     /// Encodes the audio stream of the utterance, once there is one.
-    pub(super) encoder: Option<Encoder>,
+    encoder: Option<Encoder>,
 }
 
 impl<K: Copy> Synthesis<K> {
+    /// Says what it speaks to `events`, and hands it to the player through `play_tx`.
+    pub(super) fn new(
+        stages: Stages,
+        language: Language,
+        voice: Voice,
+        clock: Clock,
+        events: Arc<Outlet<K, LaneEvent>>,
+        play_tx: mpsc::Sender<Play>,
+        pace: SharedPace,
+    ) -> Self {
+        Self { stages, language, voice, clock, events, play_tx, pace, next_stream: 0, encoder: None }
+    }
+
     /// Speaks until nothing more can come.
     pub(super) async fn run(mut self, mut say_rx: mpsc::Receiver<Say>) {
         while let Some(say) = say_rx.recv().await {
