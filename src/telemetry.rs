@@ -2,7 +2,7 @@
 //!
 //! Logs go to stderr, so that stdout stays for results. Nothing anyone said is in either: see [`crate::privacy`].
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, time::Duration};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -11,6 +11,9 @@ use crate::transport::TARGETS_THAT_PRINT_CONTENT;
 
 /// Buckets of every duration in seconds: a listener notices 50 ms, and 10 s is lost anyway.
 const SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
+
+/// How often what was measured is put into its buckets: every measurement is kept until then.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Logs to stderr: `RUST_LOG` decides what, `default` where it is unset. JSON lines when `json`.
 pub fn init_logs(default: &str, json: bool) {
@@ -36,13 +39,21 @@ pub fn filter(default: &str) -> EnvFilter {
     filter
 }
 
-/// Starts to collect metrics; the handle renders them in Prometheus' text format.
+/// Starts to collect metrics; the handle renders them in Prometheus' text format. A thread of its own keeps their memory
+/// bounded while nobody asks for them.
 ///
 /// # Errors
-/// When metrics are collected already (one recorder per process).
+/// When metrics are collected already (one recorder per process), or there can be no more threads.
 pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle =
         PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?.install_recorder()?;
+    let upkeep = handle.clone();
+    std::thread::Builder::new().name("metrics".into()).spawn(move || {
+        loop {
+            std::thread::sleep(UPKEEP);
+            upkeep.run_upkeep();
+        }
+    })?;
     metrics::describe_histogram!("tongchuan_stage_seconds", "Computing time of one job, by stage");
     metrics::describe_histogram!("tongchuan_queue_seconds", "Time a job waited for its model and for the cores, by stage");
     metrics::describe_histogram!(
