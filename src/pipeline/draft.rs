@@ -3,8 +3,9 @@
 //! LocalAgreement-2 on the target side (Liu et al. 2020; Polák et al. 2022): each time words came, the translator drafts the beginning of
 //! a translation of what is there; the words that two drafts in a row begin with are shown, and said when there are enough for a breath,
 //! and every later draft, and in the end the translation, goes on behind them. Where word order differs the drafts do not agree, and the
-//! listener waits for the clause as he would without, or until the first words of an utterance are overdue: then one draft is enough. No amount is said this way: what follows may still change it. When the source is
-//! complete, what is written of its translation is shown by the word ([`ready`]). Called by [`super::lane`].
+//! listener waits for the clause as he would without, or until the first words of an utterance are overdue: then one draft is enough. No
+//! amount is said this way: what follows may still change it. When the source is complete, what is written of its translation is shown by
+//! the word ([`ready`]). Called by [`super::lane`].
 
 use super::{agreement::both_begin, segments::letters};
 use crate::{

@@ -11,8 +11,7 @@ use crate::{
     tts::clauses::{self, ClauseSplitter},
 };
 
-/// What to do with a piece of the translation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What to do with a piece of the translation. Cannot print itself: it is what people say.
 pub(super) enum Next {
     /// Caption it.
     Show(String),
@@ -30,7 +29,6 @@ pub(super) struct Listener {
 }
 
 /// What is left of a complete translation.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rest {
     pub(super) follows: Follows,
     pub(super) show: String,
@@ -75,13 +73,10 @@ impl<'g> Running<'g> {
         // Another try began: nothing more is spoken before it is complete.
         let Some(more) = written.strip_prefix(self.seen.as_str()) else { return Vec::new() };
         let mut out = Vec::new();
-        let complete = self.splitter.push(more);
-        let clauses: Vec<String> = complete.into_iter().flat_map(|clause| self.release.push(clause)).collect();
+        let clauses = self.splitter.push(more);
         self.seen = written.to_owned();
         for clause in clauses {
-            self.spoken += clause.len();
-            self.show(self.spoken, &mut out);
-            out.push(Next::Speak(clause));
+            self.speak(clause, &mut out);
         }
         // Of the clause that is being written the words are shown, unless it or the one before it waits for its amounts.
         let waits = self.guard.is_needed() || self.spoken + self.splitter.waiting() != self.seen.len();
@@ -89,12 +84,21 @@ impl<'g> Running<'g> {
             self.show(end, &mut out);
             let beginning = self.seen.get(..end).unwrap_or_default();
             if listener.eager && listener.short && self.spoken == 0 && draft::may_begin(self.language, beginning) {
+                let beginning = beginning.to_owned();
                 self.splitter.skip(end);
-                self.spoken = end;
-                out.extend(self.release.push(beginning.to_owned()).into_iter().map(Next::Speak));
+                self.speak(beginning, &mut out);
             }
         }
         out
+    }
+
+    /// Shows and speaks the next clause and those that waited for it, or lets it wait for its amounts.
+    fn speak(&mut self, clause: String, out: &mut Vec<Next>) {
+        for clause in self.release.push(clause) {
+            self.spoken += clause.len();
+            self.show(self.spoken, out);
+            out.push(Next::Speak(clause));
+        }
     }
 
     /// Shows what was written up to `end`, if it was not.

@@ -97,6 +97,9 @@ fn what_was_read_before_is_not_read_again_and_changes_no_token() {
         "{}",
         draft.text.expose()
     );
+    assert!(!draft.complete, "it is cut off");
+    let short = lm.translate(&MtJob { ahead: Some(8), ..job("zh", "en", "好的，谢谢您。") }, &detached).unwrap();
+    assert!(short.complete && short.tokens < 8, "{} tokens", short.tokens);
     // And the next segment goes on behind this one and its answer.
     let next = MtJob {
         history: [whole.history.clone(), vec![(whole.text.clone(), expected.0.as_str().into())]].concat(),
