@@ -6,7 +6,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use ort::{
@@ -87,8 +87,8 @@ static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 /// # Errors
 /// [`OnnxError::Library`] when the file is missing or is not an ONNX Runtime of a version that fits.
 pub fn load(library: &Path) -> Result<(), OnnxError> {
-    static LOADING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one_at_a_time = LOADING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    static LOADING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     if ENVIRONMENT.get().is_some() {
         return Ok(());
     }
@@ -109,6 +109,20 @@ pub fn load(library: &Path) -> Result<(), OnnxError> {
 /// # Errors
 /// [`OnnxError::Library`] before [`load`], [`OnnxError::Model`] when the file is missing or broken.
 pub fn session(model: &Path, options: &SessionOptions) -> Result<Session, OnnxError> {
+    // ONNX Runtime registers the domain of our operators with the first session that has it, and does not look whether another thread
+    // does so at the same time: one of the two fails.
+    static REGISTERED: Mutex<bool> = Mutex::new(false);
+    let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if *registered {
+        drop(registered);
+        return build_session(model, options);
+    }
+    let session = build_session(model, options)?;
+    *registered = true;
+    Ok(session)
+}
+
+fn build_session(model: &Path, options: &SessionOptions) -> Result<Session, OnnxError> {
     let environment = ENVIRONMENT.get().ok_or_else(|| OnnxError::Library {
         path: PathBuf::from("libonnxruntime.so"),
         reason: "it was not loaded before the first model".into(),
