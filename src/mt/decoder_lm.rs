@@ -150,14 +150,10 @@ impl DecoderLm {
         if job.ahead != Some(0) {
             let (answer, tokens) = self.answer(job, Strictness::Normal, context)?;
             let (text, complete) = match answer {
-                Answer::Text(text) => (text, true),
-                Answer::Cut(text) => (text, false),
-                Answer::Endless => Default::default(),
-            };
-            let text = if judge::acceptable_so_far(job, text.expose()) {
-                Redacted::new(text.expose().trim())
-            } else {
-                Redacted::default()
+                Answer::Text { text, complete } if judge::acceptable_so_far(job, text.expose()) => {
+                    (Redacted::new(text.expose().trim()), complete)
+                }
+                _ => Default::default(),
             };
             return Ok(Translation { text, tokens, tries: 1, complete });
         }
@@ -201,16 +197,16 @@ impl DecoderLm {
         let mut step = self.read(&read, &guess, &prefix, context)?;
         // Tokens of the guess that the step has read and that are not known to be right.
         let mut unsure = guess.len();
-        let cut = loop {
+        let complete = loop {
             // A draft stays with the one before it where that is nearly as good.
             let guessed = guess.get(guess.len() - unsure).copied();
             let other = guessed.filter(|_| job.ahead.is_some()).map(|token| (token, STAY));
             let token = step.best(unsure, &may_follow(&text), other).map_err(failed)?;
             if token == self.control.end || token == self.control.end_of_text {
-                break false;
+                break true;
             }
             if ahead == Some(read.len() - asked) {
-                break true;
+                break false;
             }
             if read.len() - asked == limit {
                 return Ok((Answer::Endless, limit));
@@ -218,7 +214,7 @@ impl DecoderLm {
             read.push(token);
             text = joined(job.begun.expose(), &self.tokenizer.decode(&read[asked..]).map_err(failed)?);
             if token == self.control.start || repeats(&read[asked..]) {
-                break false;
+                break true;
             }
             if let Some(running) = &job.running
                 && judge::acceptable_so_far(job, &text)
@@ -238,8 +234,7 @@ impl DecoderLm {
             step = self.decoder.step(&[token], 1, &cache).map_err(failed)?;
         };
         self.keep(job, Read::new(&read, step.cache.without_last(unsure).map_err(failed)?));
-        let text = Redacted::new(text);
-        Ok((if cut { Answer::Cut(text) } else { Answer::Text(text) }, read.len() - asked))
+        Ok((Answer::Text { text: Redacted::new(text), complete }, read.len() - asked))
     }
 
     /// What probably follows what was begun, in at most so many tokens.
@@ -346,10 +341,8 @@ struct Asked {
 /// What one try gave.
 #[derive(Debug)]
 enum Answer {
-    /// The model ended it.
-    Text(Redacted),
-    /// It was to be no longer.
-    Cut(Redacted),
+    /// The model ended it, or, where it is not complete, it was to be no longer.
+    Text { text: Redacted, complete: bool },
     /// The limit ended it.
     Endless,
 }
@@ -374,7 +367,7 @@ impl Translator for DecoderLm {
             let (answer, count) = self.answer(job, strictness, context)?;
             tokens += count;
             let verdict = match answer {
-                Answer::Text(text) | Answer::Cut(text) => judge::accept(job, text.expose()),
+                Answer::Text { text, .. } => judge::accept(job, text.expose()),
                 Answer::Endless => Err(Rejection::TooLong),
             };
             match verdict {

@@ -18,7 +18,7 @@ use super::{
     event::{LaneEvent, LaneInput, LaneText, StageTimes, Stretch},
     player::{PLAY_QUEUE, Player},
     policy::Mode,
-    running::{Follows, Listener, Next, Rest, Running},
+    running::{Follows, Next, Rest, Running},
     segments::{Patience, Segments},
     stages::Stages,
     synthesis::{Clause, SAY_QUEUE, Say, SharedPace, Synthesis},
@@ -361,7 +361,7 @@ impl<K: Copy> Lane<K> {
         let (begun, unsaid) = current.draft.take();
         current.unsaid = unsaid;
         let Some(current) = &self.current else { return Ok(()) };
-        let eager = !last && current.history.is_empty() && begun.is_empty();
+        let eager = !last && current.history.is_empty();
         let guard = Guard::new(segment.expose(), current.from, self.language, &self.conversation.context());
         self.conversation.note(guard.amounts());
         let (running_tx, mut running_rx) = watch::channel(Redacted::default());
@@ -371,14 +371,14 @@ impl<K: Copy> Lane<K> {
         let (mt, deadline) = (self.stages.mt.clone(), self.stages.options.deadlines.mt());
         let pending = mt.submit(job, Priority::Mt, deadline)?.output();
         tokio::pin!(pending);
-        let mut running = Running::new(self.language, &guard, &begun, self.listener(eager));
+        let mut running = Running::new(self.language, &guard, &begun, eager, self.is_short());
         let translated = loop {
             tokio::select! {
                 biased;
                 translated = &mut pending => break translated,
                 Ok(()) = running_rx.changed() => {
                     let written = running_rx.borrow_and_update().clone();
-                    for next in running.push(written.expose(), self.listener(eager)) {
+                    for next in running.push(written.expose(), self.is_short()) {
                         match next {
                             Next::Show(text) => {
                                 let times = StageTimes { mt: millis(began.elapsed()), ..StageTimes::default() };
@@ -402,7 +402,7 @@ impl<K: Copy> Lane<K> {
         };
         let said = running.shown().trim_end();
         let settled = amounts::settle(&mt, deadline, &guard, again, said, translated.output.text).await;
-        let Rest { follows, show, speak: mut clauses } = running.finish(settled.text.expose(), self.listener(eager));
+        let Rest { follows, show, speak: mut clauses } = running.finish(settled.text.expose(), self.is_short());
         match follows {
             Follows::Shown => {}
             Follows::Spoken => self.show_anew(),
@@ -426,8 +426,9 @@ impl<K: Copy> Lane<K> {
         Ok(())
     }
 
-    fn listener(&self, eager: bool) -> Listener {
-        Listener { short: self.pace.get().is_short(self.clock.now()), eager }
+    /// True when the listener will hear nothing soon.
+    fn is_short(&self) -> bool {
+        self.pace.get().is_short(self.clock.now())
     }
 
     /// The translation does not go on behind what was said of it: all of it follows, nothing is lost or taken back.

@@ -19,15 +19,6 @@ pub(super) enum Next {
     Speak(String),
 }
 
-/// How the listener's silence bears on what he is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Listener {
-    /// He hears nothing soon: clauses are short.
-    pub(super) short: bool,
-    /// And has heard nothing of the utterance, of which more is being said: the first words are worth saying.
-    pub(super) eager: bool,
-}
-
 /// What is left of a complete translation.
 pub(super) struct Rest {
     pub(super) follows: Follows,
@@ -57,19 +48,23 @@ pub(super) struct Running<'g> {
     seen: String,
     shown: usize,
     spoken: usize,
+    /// See [`Running::new`].
+    eager: bool,
 }
 
 impl<'g> Running<'g> {
-    /// A translation into `language` that goes on behind what was `begun`, which was shown and spoken.
-    pub(super) fn new(language: Language, guard: &'g Guard, begun: &str, listener: Listener) -> Self {
+    /// A translation into `language` that goes on behind what was `begun`, which was shown and spoken. `eager`: the listener has heard
+    /// nothing of the utterance, of which more is being said: the first words are worth saying if he hears nothing. `short`, here and
+    /// below: he hears nothing soon, clauses are short.
+    pub(super) fn new(language: Language, guard: &'g Guard, begun: &str, eager: bool, short: bool) -> Self {
         let splitter = ClauseSplitter::new(language);
-        let splitter = if begun.is_empty() || listener.short { splitter } else { splitter.going_on() };
+        let splitter = if begun.is_empty() || short { splitter } else { splitter.going_on() };
         let release = Release::new(guard, begun);
-        Self { language, guard, splitter, release, seen: begun.to_owned(), shown: begun.len(), spoken: begun.len() }
+        Self { language, guard, splitter, release, seen: begun.to_owned(), shown: begun.len(), spoken: begun.len(), eager }
     }
 
     /// Takes all that is `written` by now.
-    pub(super) fn push(&mut self, written: &str, listener: Listener) -> Vec<Next> {
+    pub(super) fn push(&mut self, written: &str, short: bool) -> Vec<Next> {
         // Another try began: nothing more is spoken before it is complete.
         let Some(more) = written.strip_prefix(self.seen.as_str()) else { return Vec::new() };
         let mut out = Vec::new();
@@ -83,7 +78,7 @@ impl<'g> Running<'g> {
         if !waits && let Some(end) = draft::ready(self.language, &self.seen, self.shown) {
             self.show(end, &mut out);
             let beginning = self.seen.get(..end).unwrap_or_default();
-            if listener.eager && listener.short && self.spoken == 0 && draft::may_begin(self.language, beginning) {
+            if self.eager && short && self.spoken == 0 && draft::may_begin(self.language, beginning) {
                 let beginning = beginning.to_owned();
                 self.splitter.skip(end);
                 self.speak(beginning, &mut out);
@@ -121,7 +116,7 @@ impl<'g> Running<'g> {
     }
 
     /// What is left of the complete translation `text`.
-    pub(super) fn finish(&self, text: &str, listener: Listener) -> Rest {
+    pub(super) fn finish(&self, text: &str, short: bool) -> Rest {
         // A space at the end of what was said may be none in the whole.
         let behind = |said: &str| [said, said.trim_end()].into_iter().find(|said| text.starts_with(said)).map(str::len);
         let spoken = behind(self.seen.get(..self.spoken).unwrap_or_default());
@@ -131,7 +126,7 @@ impl<'g> Running<'g> {
             _ => (Follows::Nothing, 0, 0),
         };
         let rest = |from: usize| text.get(from..).unwrap_or_default();
-        let split = if spoken == 0 || listener.short { clauses::split } else { clauses::split_rest };
+        let split = if spoken == 0 || short { clauses::split } else { clauses::split_rest };
         Rest { follows, show: rest(shown).to_owned(), speak: split(self.language, rest(spoken)) }
     }
 }
@@ -143,20 +138,21 @@ mod tests {
     use super::*;
     use crate::trade::Context;
 
-    const WAITS: Listener = Listener { short: true, eager: false };
-    const EAGER: Listener = Listener { short: true, eager: true };
-    const HEARS: Listener = Listener { short: false, eager: true };
+    /// Eager, short.
+    const WAITS: (bool, bool) = (false, true);
+    const EAGER: (bool, bool) = (true, true);
+    const HEARS: (bool, bool) = (true, false);
 
     fn guard(source: &str) -> Guard {
         Guard::new(source, Language::ZH, Language::EN, &Context::default())
     }
 
     /// What is shown and spoken of `text` when it is written word by word, and the rest.
-    fn written(guard: &Guard, begun: &str, text: &str, listener: Listener) -> (Vec<String>, Vec<String>, Rest) {
-        let mut running = Running::new(Language::EN, guard, begun, listener);
+    fn written(guard: &Guard, begun: &str, text: &str, (eager, short): (bool, bool)) -> (Vec<String>, Vec<String>, Rest) {
+        let mut running = Running::new(Language::EN, guard, begun, eager, short);
         let (mut shown, mut spoken) = (Vec::new(), Vec::new());
         for (at, _) in text.match_indices(' ').filter(|(at, _)| *at > begun.len()) {
-            for next in running.push(&text[..at], listener) {
+            for next in running.push(&text[..at], short) {
                 match next {
                     Next::Show(text) => shown.push(text),
                     Next::Speak(text) => spoken.push(text),
@@ -165,7 +161,7 @@ mod tests {
         }
         assert!(shown.concat().starts_with(&spoken.concat()), "{spoken:?} is spoken, {shown:?} shown");
         assert_eq!(format!("{begun}{}", shown.concat()), running.shown());
-        let rest = running.finish(text, listener);
+        let rest = running.finish(text, short);
         (shown, spoken, rest)
     }
 
@@ -205,23 +201,23 @@ mod tests {
     #[test]
     fn another_try_goes_on_behind_what_was_spoken_or_begins_anew() {
         let plain = guard("老花园今天开放。");
-        let mut running = Running::new(Language::EN, &plain, "", WAITS);
-        running.push("The old garden behind our house is", WAITS);
-        assert!(running.push("Another try", WAITS).is_empty(), "it waits for its end");
-        let rest = running.finish("The new park is open.", WAITS);
+        let mut running = Running::new(Language::EN, &plain, "", false, true);
+        running.push("The old garden behind our house is", true);
+        assert!(running.push("Another try", true).is_empty(), "it waits for its end");
+        let rest = running.finish("The new park is open.", true);
         assert_eq!((rest.follows, rest.show.as_str()), (Follows::Nothing, "The new park is open."));
-        let mut running = Running::new(Language::EN, &plain, "", WAITS);
-        running.push("Well, the old garden, behind our house", WAITS);
-        let rest = running.finish("Well, the old garden, which is open.", WAITS);
+        let mut running = Running::new(Language::EN, &plain, "", false, true);
+        running.push("Well, the old garden, behind our house", true);
+        let rest = running.finish("Well, the old garden, which is open.", true);
         assert_eq!((rest.follows, rest.show.as_str()), (Follows::Spoken, "which is open."));
         running.give_up();
-        assert_eq!(running.finish("A new one.", WAITS).show, "A new one.");
+        assert_eq!(running.finish("A new one.", true).show, "A new one.");
     }
 
     proptest! {
         #[test]
         fn nothing_is_lost_or_said_twice(text in "([a-z]{1,6}[,.]? ){1,24}[a-z]{1,6}", eager: bool, short: bool) {
-            let (shown, spoken, rest) = written(&guard("花园开放。"), "", &text, Listener { short, eager });
+            let (shown, spoken, rest) = written(&guard("花园开放。"), "", &text, (eager, short));
             prop_assert_eq!(shown.concat() + &rest.show, text.as_str());
             prop_assert_eq!(spoken.concat() + &rest.speak.concat(), text.as_str());
         }

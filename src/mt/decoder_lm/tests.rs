@@ -16,7 +16,7 @@ fn job(from: &str, to: &str, text: &str) -> MtJob {
 /// Greedy answer as tokens, without the judge.
 fn tokens(lm: &mut DecoderLm, job: &MtJob) -> (String, usize) {
     match lm.answer(job, Strictness::Normal, &JobContext::detached()).unwrap() {
-        (Answer::Text(text) | Answer::Cut(text), count) => (text.into_inner(), count),
+        (Answer::Text { text, .. }, count) => (text.into_inner(), count),
         (Answer::Endless, count) => panic!("no end after {count} tokens"),
     }
 }
