@@ -4,12 +4,44 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { line, peakDb, seconds } from './support/audio.js';
+import { line, peakDb } from './support/audio.js';
 import { errorRate } from './support/score.js';
 import { eventually } from './support/stall.js';
 
 /** Time in which an utterance would have begun to be recognised if it had been sent. */
 const WOULD_BE_HEARD_MS = 1500;
+
+/** @param {import('./support/stall.js').Stall} stall */
+async function holdToTalk({ buyer, merchant }) {
+  // The first touch switches to hold-to-talk.
+  const button = await buyer.get('hold').boundingBox() ?? assert.fail('no button');
+  const { mouse } = buyer.page;
+  await mouse.move(button.x + button.width / 2, button.y + button.height / 2);
+  await mouse.down();
+  await sleep(100);
+  await mouse.up();
+  // The last sound before the finger was lifted is waited for; only then the button is up.
+  await eventually('the button is up', () => buyer.sent.at(-1)?.held === false);
+  const from = [buyer.messages.length, merchant.messages.length];
+  await buyer.speak('d14', 1);
+  await sleep(3000 + WOULD_BE_HEARD_MS);
+  assert.deepEqual(buyer.messages.slice(from[0]).filter((m) => m.type === 'caption'), [], 'nothing is heard before the button is held');
+  // Long enough to press before the words begin, on a busy machine too.
+  await buyer.speak(5, 'd02', 5);
+  // While the microphone was opened again the button could not be pressed.
+  await eventually('the button can be pressed', () => buyer.get('hold').isEnabled());
+  await mouse.down();
+  await eventually('the button says that it is held', async () => (await buyer.get('hold').getAttribute('aria-pressed')) === 'true');
+  await buyer.screenshot('11-holding');
+  await buyer.hasSpoken();
+  await mouse.up();
+  const [said] = await buyer.spoken('source', 1, from[0]);
+  const wrong = errorRate('en', line('d02').text, said.text);
+  assert.ok(wrong <= 0.35, `${said.text}: ${wrong}`);
+  await merchant.spoken('translation', 1, from[1]);
+  await merchant.silent(from[1]);
+  assert.deepEqual(buyer.sent.filter((m) => m.type === 'floor').map((m) => m.held), [true, false, true, false]);
+}
 
 /** @param {import('./support/stall.js').Stall} stall */
 export function controls(stall) {
@@ -28,36 +60,14 @@ export function controls(stall) {
   });
 
   stall.step('hold to talk: only what is said while the button is held is interpreted', async () => {
-    const { buyer, merchant } = stall;
-    // The first touch switches to hold-to-talk.
-    const button = await buyer.get('hold').boundingBox() ?? assert.fail('no button');
-    const { mouse } = buyer.page;
-    await mouse.move(button.x + button.width / 2, button.y + button.height / 2);
-    await mouse.down();
-    await sleep(100);
-    await mouse.up();
-    // The last sound before the finger was lifted is waited for; only then the button is up.
-    await eventually('the button is up', () => buyer.sent.at(-1)?.held === false);
-    const from = [buyer.messages.length, merchant.messages.length];
-    await buyer.speak('d14', 1);
-    await sleep(3000 + WOULD_BE_HEARD_MS);
-    assert.deepEqual(buyer.messages.slice(from[0]).filter((m) => m.type === 'caption'), [], 'nothing is heard before the button is held');
-    // Time to press before the words begin, and they are over before the finger is lifted.
-    const pause = 3;
-    await buyer.speak(pause, 'd02', 5);
-    const began = Date.now();
-    await mouse.down();
-    await eventually('the button says that it is held', async () => (await buyer.get('hold').getAttribute('aria-pressed')) === 'true');
-    await buyer.screenshot('11-holding');
-    await sleep((pause + seconds('d02') + 0.7) * 1000 - (Date.now() - began));
-    await mouse.up();
-    const [said] = await buyer.spoken('source', 1, from[0]);
-    const wrong = errorRate('en', line('d02').text, said.text);
-    assert.ok(wrong <= 0.35, `${said.text}: ${wrong}`);
-    await merchant.spoken('translation', 1, from[1]);
-    await merchant.silent(from[1]);
-    assert.deepEqual(buyer.sent.filter((m) => m.type === 'floor').map((m) => m.held), [true, false, true, false]);
-    await buyer.get('mute').click();
+    const { buyer } = stall;
+    try {
+      await holdToTalk(stall);
+    } finally {
+      // The scenarios behind this one need an open microphone, whatever became of it.
+      await buyer.page.mouse.up();
+      if (await buyer.page.evaluate(() => /** @type {any} */ (window).tongchuan.state.hold)) await buyer.get('mute').click();
+    }
     await eventually('an open microphone again', () => buyer.sent.at(-1)?.held === null);
   });
 

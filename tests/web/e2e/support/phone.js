@@ -165,6 +165,18 @@ export class Phone {
     });
   }
 
+  /** Waits until the page has heard its person speak, and then nothing for a second. */
+  async hasSpoken() {
+    await this.page.waitForFunction(() => {
+      const test = /** @type {any} */ (window);
+      const { speaking } = test.tongchuan.state;
+      if (speaking) test.spokeAt = performance.now();
+      const over = !speaking && test.spokeAt !== undefined && performance.now() - test.spokeAt >= 1000;
+      if (over) delete test.spokeAt;
+      return over;
+    }, undefined, { timeout: 30_000, polling: 50 });
+  }
+
   /**
    * The captions on the page, oldest first.
    * @param {'source' | 'translation'} kind
