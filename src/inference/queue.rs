@@ -84,10 +84,17 @@ impl<T> JobQueue<T> {
 
     /// Takes the most urgent job that is still wanted at `now`.
     pub fn pop(&mut self, now: Instant) -> Option<Entry<T>> {
-        while let Some(Ranked { entry, .. }) = self.heap.pop() {
+        self.most_urgent(now)?;
+        self.heap.pop().map(|ranked| ranked.entry)
+    }
+
+    /// How urgent the most urgent job is that is still wanted at `now`.
+    pub fn most_urgent(&mut self, now: Instant) -> Option<Priority> {
+        while let Some(Ranked { entry, .. }) = self.heap.peek() {
             if !entry.cancel.is_cancelled() && entry.deadline > now {
-                return Some(entry);
+                return Some(entry.priority);
             }
+            self.heap.pop();
         }
         None
     }

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{
     CancelToken, JobContext, JobError, Priority,
-    compute::{ComputeGate, Permit},
+    compute::{ComputeGate, Permit, Urgency},
     exit::{self, Busy},
     queue::{Entry, JobQueue},
 };
@@ -78,11 +78,20 @@ struct Inner<J, O> {
 struct Shared<J, O> {
     options: WorkerOptions,
     inner: Mutex<Inner<J, O>>,
+    /// Of what is in the queue.
+    urgency: Arc<Urgency>,
     /// Wakes the worker thread and the supervisor.
     changed: Condvar,
     /// Wakes a worker that is a tokio task ([`spawn_task`]).
     notify: Notify,
     abandoned: AtomicUsize,
+}
+
+impl<J, O> Inner<J, O> {
+    /// The thread of `generation` has nothing more to do.
+    fn is_over(&self, generation: u64) -> bool {
+        self.stopped || self.generation != generation
+    }
 }
 
 impl<J, O> Shared<J, O> {
@@ -92,6 +101,7 @@ impl<J, O> Shared<J, O> {
         Arc::new(Self {
             options,
             inner: Mutex::new(inner),
+            urgency: Arc::default(),
             changed: Condvar::new(),
             notify: Notify::new(),
             abandoned: AtomicUsize::new(0),
@@ -105,6 +115,26 @@ impl<J, O> Shared<J, O> {
     fn wake(&self) {
         self.changed.notify_all();
         self.notify.notify_one();
+    }
+
+    /// Waits for a job that somebody wants; false when there will be none for the thread of `generation`.
+    fn wait_for_job(&self, generation: u64) -> bool {
+        let mut inner = self.lock();
+        while !inner.is_over(generation) {
+            if inner.queue.most_urgent(Instant::now()).is_some() {
+                return true;
+            }
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        false
+    }
+
+    /// Takes the most urgent job out of the queue.
+    fn pop(&self, inner: &mut Inner<J, O>) -> Option<Entry<Job<J, O>>> {
+        let now = Instant::now();
+        let entry = inner.queue.pop(now);
+        self.urgency.set(inner.queue.most_urgent(now));
+        entry
     }
 
     fn answer(&self, submitted: Instant, started: Instant, answer_tx: oneshot::Sender<Answer<O>>, result: Result<O, JobError>) {
@@ -174,8 +204,12 @@ impl<J, O> Handle<J, O> {
                 metrics::counter!("tongchuan_busy_total", "stage" => stage).increment(1);
                 return Err(JobError::Busy(stage));
             }
+            self.shared.urgency.set(inner.queue.most_urgent(submitted));
         }
         self.shared.wake();
+        if let Some(gate) = &self.shared.options.gate {
+            gate.reconsider();
+        }
         Ok(Pending { stage, answer_rx, deadline: tokio::time::Instant::now() + limit, cancel: CancelOnDrop(cancel) })
     }
 
@@ -339,22 +373,27 @@ where
     exit::hold_up();
     loop {
         drop(busy);
-        let entry = next(shared, generation);
+        let wanted = shared.wait_for_job(generation);
         busy = Busy::begin();
-        let Some(Entry { priority, deadline, cancel, job: Job { job, submitted, answer_tx } }) = entry else { break };
-        let permit = shared.options.gate.as_ref().map(|gate| Arc::new(gate.acquire(priority, shared.options.threads)));
-        let started = Instant::now();
-        if cancel.is_cancelled() || started >= deadline {
-            continue;
+        if !wanted {
+            break;
         }
-        {
+        // Which job it is for is decided when the cores are there: by then another may be more urgent.
+        let permit = shared.options.gate.as_ref().map(|gate| gate.acquire(shared.options.threads, shared.urgency.clone()));
+        let started = Instant::now();
+        let (context, Job { job, submitted, answer_tx }) = {
             let mut inner = shared.lock();
-            if inner.generation != generation {
+            if inner.is_over(generation) {
                 break;
             }
+            let Some(Entry { priority, deadline, cancel, job }) = shared.pop(&mut inner) else { continue };
+            let permit = permit.map(|mut permit| {
+                permit.serve(priority);
+                Arc::new(permit)
+            });
             inner.running = Some(Running { deadline, permit: permit.clone() });
-        }
-        let context = JobContext { cancel, permit };
+            (JobContext { cancel, permit }, job)
+        };
         let result = catch_unwind(AssertUnwindSafe(|| engine(job, &context)));
         drop(context);
         {
@@ -377,19 +416,6 @@ where
     shared.abandoned.fetch_sub(1, Ordering::Relaxed);
     tracing::warn!(stage, "a hung job came back");
     Exit::Stale
-}
-
-fn next<J, O>(shared: &Shared<J, O>, generation: u64) -> Option<Entry<Job<J, O>>> {
-    let mut inner = shared.lock();
-    loop {
-        if inner.stopped || inner.generation != generation {
-            return None;
-        }
-        if let Some(entry) = inner.queue.pop(Instant::now()) {
-            return Some(entry);
-        }
-        inner = shared.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
-    }
 }
 
 /// Starts a worker that is a tokio task instead of a thread, so that a fake engine's delays follow virtual time.

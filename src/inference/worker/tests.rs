@@ -79,6 +79,30 @@ async fn a_full_queue_says_busy() {
 }
 
 #[tokio::test]
+async fn what_is_urgent_does_not_wait_behind_what_waits_for_the_cores() {
+    let options = options(4);
+    let gate = options.gate.clone().unwrap();
+    let handle = spawn(options, || Ok(|n: u32, _: &JobContext| Ok(n))).await.unwrap();
+    // Something of middling urgency computes.
+    let other = Arc::<Urgency>::default();
+    other.set(Some(Priority::Mt));
+    let permit = gate.acquire(1, other);
+    let partial = tokio::spawn(handle.submit(1, Priority::PartialAsr, LONG).unwrap().output());
+    // The worker may wait for the cores by now.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let last = tokio::spawn(handle.submit(2, Priority::FinalAsr, LONG).unwrap().output());
+    let asked = Instant::now();
+    while !last.is_finished() {
+        assert!(asked.elapsed() < LONG / 2, "it waits behind the partial");
+        permit.yield_to_more_urgent();
+        tokio::task::yield_now().await;
+    }
+    assert!(!partial.is_finished(), "the partial is less urgent than what computes");
+    drop(permit);
+    assert_eq!(partial.await.unwrap().unwrap().output, 1);
+}
+
+#[tokio::test]
 async fn an_engine_that_cannot_be_built_is_told_to_the_caller() {
     let result =
         spawn(options(1), || Err::<fn((), &JobContext) -> Result<(), JobError>, _>(anyhow::anyhow!("no such file"))).await;
