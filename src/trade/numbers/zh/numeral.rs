@@ -2,7 +2,8 @@
 //!
 //! Reads the number alone; what it counts is for [`super`]. The rules of speech:
 //! - a last digit without its place belongs to the next lower one: 三百五 is 350, 一万两千五 12500; 零 stops that: 三百零五;
-//! - two neighbouring digits (and 三五) are a range: 十五六, 七八百; other digits in a row are a string: 一五三八.
+//! - two neighbouring digits (and 三五) are a range: 十五六, 七八百; other digits in a row are a string: 一五三八;
+//! - tens and hundreds of 千, as overseas Chinese count: 十五千, 三百零五千. 五十千克 is 50 kg.
 
 use rust_decimal::Decimal;
 
@@ -217,6 +218,10 @@ fn structured(scan: &Scan, parts: &[(Part, usize)]) -> Option<Numeral> {
                 section = (zero, zero);
                 (last, big, after_zero, scale, tail) = (4, Some(*p), false, Some(*p), false);
             }
+            Part::Place(3) if big.is_none() && last < 3 && any && is_place(scan, *current_end) => {
+                section = (section.0.checked_mul(pow10(3))?, section.1.checked_mul(pow10(3))?);
+                (last, after_zero, scale) = (3, false, Some(3));
+            }
             Part::Place(_) => break,
             _ if tail || last == 0 => break,
             Part::Digit(_) | Part::Literal(..) => {
@@ -231,7 +236,13 @@ fn structured(scan: &Scan, parts: &[(Part, usize)]) -> Option<Numeral> {
                 {
                     (high, used) = (b, 2);
                 }
-                match part(idx + used) {
+                let next = parts.get(idx + used).filter(|(next, end)| !matches!(next, Part::Place(3)) || is_place(scan, *end));
+                match next.map(|(next, _)| next) {
+                    Some(Part::Place(3)) if big.is_none() && (last == 1 || last == 2 && after_zero) => {
+                        section = ((section.0 + low).checked_mul(pow10(3))?, (section.1 + high).checked_mul(pow10(3))?);
+                        (last, after_zero, scale) = (3, false, Some(3));
+                        used += 1;
+                    }
                     Some(Part::Place(p)) if *p < 4 => {
                         if *p >= last {
                             break;
@@ -286,6 +297,11 @@ fn structured(scan: &Scan, parts: &[(Part, usize)]) -> Option<Numeral> {
         _ => None,
     };
     Some(Numeral { end, low, high: high.max(low), digits, exact, written, single: single && low < Decimal::TEN, scale })
+}
+
+/// True when the 千 before `end` is a place and does not begin a unit: 千克, 千米, 千瓦, but not 千克拉.
+fn is_place(scan: &Scan, end: usize) -> bool {
+    !scan.get(end).is_some_and(|c| "克米瓦".contains(c)) || scan.get(end + 1) == Some('拉')
 }
 
 /// How many written digits end at `end`.
