@@ -17,6 +17,7 @@ pub(super) struct Index<'a> {
     producer: HashMap<&'a str, usize>,
     consumers: HashMap<&'a str, Vec<usize>>,
     constants: HashMap<&'a str, &'a TensorProto>,
+    inputs: HashSet<&'a str>,
     outputs: HashSet<&'a str>,
 }
 
@@ -27,6 +28,7 @@ impl<'a> Index<'a> {
             producer: HashMap::new(),
             consumers: HashMap::new(),
             constants: graph.initializer.iter().map(|t| (t.name(), t)).collect(),
+            inputs: graph.input.iter().map(|i| i.name()).collect(),
             outputs: graph.output.iter().map(|o| o.name()).collect(),
         };
         for (n, node) in graph.node.iter().enumerate() {
@@ -67,6 +69,11 @@ impl<'a> Index<'a> {
         }
         let users = self.consumers.get(value).map_or(&[][..], Vec::as_slice);
         users.iter().filter_map(|n| Some((*n, self.nodes.get(*n)?))).collect()
+    }
+
+    /// True when the graph is given `value`.
+    pub(super) fn is_input(&self, value: &str) -> bool {
+        self.inputs.contains(value)
     }
 
     /// The constant called `name`.

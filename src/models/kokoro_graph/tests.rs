@@ -174,7 +174,7 @@ fn worst(expected: &[f32], got: &[f32]) -> f32 {
 fn the_converted_graph_computes_the_same() {
     let before = tiny().encode_to_vec();
     let (after, rewrites) = rewrite(before.clone().into()).unwrap();
-    assert_eq!(rewrites, Rewrites { convolutions: 1, norms: 1, stfts: 0, sums: 0, squares: 1 });
+    assert_eq!(rewrites, Rewrites { convolutions: 1, norms: 1, stfts: 0, sums: 0, squares: 1, tempos: 0 });
     let left = operators(&after);
     for gone in ["ConvInteger", "ReduceMean", "Sqrt", "Floor", "Pow"] {
         assert!(!left.contains_key(gone), "{gone} is still there: {left:?}");
@@ -191,7 +191,7 @@ fn the_converted_graph_computes_the_same() {
 fn snake_after_a_normalisation_is_computed_with_it() {
     let before = tiny_with_snake().encode_to_vec();
     let (after, rewrites) = rewrite(before.clone().into()).unwrap();
-    assert_eq!(rewrites, Rewrites { convolutions: 1, norms: 1, stfts: 0, sums: 1, squares: 1 });
+    assert_eq!(rewrites, Rewrites { convolutions: 1, norms: 1, stfts: 0, sums: 1, squares: 1, tempos: 0 });
     let left = operators(&after);
     assert!(["Sin", "Pow", "InstanceNormalization"].iter().all(|op| !left.contains_key(*op)), "{left:?}");
     let (mut before, mut after) = (session(&before), session(&after));
@@ -284,6 +284,42 @@ fn an_stft_computes_the_same_as_a_convolution() {
 }
 
 #[test]
+fn faster_speech_is_as_much_faster_as_was_asked() {
+    let graph = GraphProto {
+        name: Some("durations".into()),
+        node: vec![
+            node("Div", &["x", "style"], "scaled", Vec::new()),
+            node("Round", &["scaled"], "rounded", Vec::new()),
+            node("Clip", &["rounded", "least"], "y", Vec::new()),
+        ],
+        initializer: vec![floats("least", &[], &[1.0])],
+        input: vec![value("x"), value("style")],
+        output: vec![value("y")],
+        ..Default::default()
+    };
+    let before = model(graph).encode_to_vec();
+    let (after, rewrites) = rewrite(before.clone().into()).unwrap();
+    assert_eq!(rewrites.tempos, 1);
+    let durations: Vec<f32> = (0..40).map(|n| [2.2, 3.4, 1.8, 0.3, 4.6][n % 5]).collect();
+    let frames = |graph: &[u8], speed: f32| {
+        let x = Tensor::from_array(([1_i64, 40], durations.clone())).unwrap();
+        let speed = Tensor::from_array(([1_i64], vec![speed])).unwrap();
+        let mut session = session(graph);
+        let outputs = session.run(ort::inputs!["x" => x, "style" => speed]).unwrap();
+        outputs["y"].try_extract_tensor::<f32>().unwrap().1.to_vec()
+    };
+    let natural = frames(&before, 1.0);
+    assert_eq!(frames(&after, 1.0), natural);
+    let total: f32 = natural.iter().sum();
+    for speed in [0.8, 1.1, 1.2] {
+        let faster = frames(&after, speed);
+        let (asked, came) = (total / speed, faster.iter().sum::<f32>());
+        assert!((asked - came).abs() < 1.5, "{speed}: {came} frames instead of {asked}");
+        assert!(faster.iter().zip(&natural).all(|(f, n)| *f >= 1.0 && (f - n / speed).abs() < 1.0));
+    }
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes() {
     let bytes = bytes::Bytes::from(tiny().encode_to_vec());
     assert_eq!(rewrite(bytes.clone()).unwrap().0, rewrite(bytes).unwrap().0);
@@ -357,7 +393,8 @@ fn the_real_graph_sounds_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let converted = directory.path().join("kokoro.onnx");
     let rewrites = convert(&published(), &converted).unwrap();
-    assert_eq!((rewrites.convolutions, rewrites.norms >= 65, rewrites.stfts), (87, true, 1), "{rewrites:?}");
+    let Rewrites { convolutions, norms, stfts, tempos, .. } = rewrites;
+    assert_eq!((convolutions, norms >= 65, stfts, tempos), (87, true, 1, 1), "{rewrites:?}");
     let left = operators(&std::fs::read(&converted).unwrap());
     assert_eq!((left["AdaptiveSnake"], left["QuantizedWindows"]), (48, 87), "{left:?}");
     assert!(["ConvInteger", "STFT", "Pow"].iter().all(|op| !left.contains_key(*op)), "{left:?}");
