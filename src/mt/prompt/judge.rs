@@ -92,10 +92,10 @@ pub fn acceptable_so_far(job: &MtJob, answer: &str) -> bool {
     let text = answer.trim_start();
     let letters = |s: &str| s.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let wrapped = text.starts_with(['"', '“', '「', '『', '«', '‘', '<']) || text.contains(['\n', '\u{fffd}']);
-    let labelled = text.chars().take(24).any(|c| matches!(c, ':' | '：')) && !source.contains([':', '：']);
-    !text.trim().is_empty()
-        && !wrapped
-        && !labelled
+    // As much of a label as is there.
+    let labelled = |label: &str| label.starts_with(&text.to_lowercase()) || is_labelled(source, text, label);
+    !wrapped
+        && !LABELS.iter().any(|label| labelled(label))
         && !text.contains("<|")
         && !talks_about_itself(source, text)
         && !explains(source, text)
@@ -106,15 +106,21 @@ pub fn acceptable_so_far(job: &MtJob, answer: &str) -> bool {
         && (job.to != Language::ZH || simplified(text) == text)
 }
 
+/// What a model writes before a translation.
+const LABELS: [&str; 8] = ["translation:", "english:", "chinese:", "simplified chinese:", "译文：", "翻译：", "译文:", "翻译:"];
+
+/// True when `text` begins with `label`, and `source` does not.
+fn is_labelled(source: &str, text: &str, label: &str) -> bool {
+    let begins = |text: &str| text.get(..label.len()).is_some_and(|start| start.to_lowercase() == label);
+    begins(text) && !begins(source)
+}
+
 /// Quotation marks around the whole and a label before it, when the source has neither.
 fn unwrap<'a>(source: &str, answer: &'a str) -> &'a str {
-    const LABELS: [&str; 8] =
-        ["translation:", "english:", "chinese:", "simplified chinese:", "译文：", "翻译：", "译文:", "翻译:"];
     const QUOTES: [(char, char); 6] = [('"', '"'), ('“', '”'), ('「', '」'), ('『', '』'), ('«', '»'), ('‘', '’')];
     let mut text = answer;
     for label in LABELS {
-        let labelled = text.get(..label.len()).is_some_and(|start| start.to_lowercase() == label);
-        if labelled && !source.to_lowercase().starts_with(label) {
+        if is_labelled(source, text, label) {
             text = text.get(label.len()..).unwrap_or("").trim_start();
         }
     }

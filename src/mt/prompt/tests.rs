@@ -1,7 +1,7 @@
 //! The dialogue's shape, and the judge against the ways small models fail.
 
 use super::{
-    judge::{Rejection, accept, needs_translation},
+    judge::{Rejection, accept, acceptable_so_far, needs_translation},
     *,
 };
 use crate::privacy::Redacted;
@@ -134,6 +134,23 @@ fn rejects_what_is_no_translation() {
         ("en", "zh", "I want to look at that.", "我想看看看看看看看看看看。", Loop),
     ] {
         assert_eq!(accept(&job(from, to, source), answer), Err(why), "{from} {to}: {answer}");
+    }
+}
+
+#[test]
+fn an_answer_is_acceptable_while_it_is_written_if_nothing_of_it_will_be_removed() {
+    for (from, to, source, answer, acceptable) in [
+        ("zh", "en", "明天下雨，别忘了雨伞。", "Rain tomorrow: don't", true),
+        ("en", "zh", "Rain tomorrow: don't forget", "明天下雨：别", true),
+        ("en", "zh", "Translation is his job", "翻译是", true),
+        ("zh", "en", "翻译：他的工作", "Translation: his", false),
+        ("zh", "en", "明天下雨", "Transl", false),
+        ("zh", "en", "明天下雨", "English: Rain", false),
+        ("zh", "en", "明天下雨", "\"Rain", false),
+        ("en", "zh", "It rains", "雨傘", false),
+        ("zh", "en", "明天下雨", " ", false),
+    ] {
+        assert_eq!(acceptable_so_far(&job(from, to, source), answer), acceptable, "{answer}");
     }
 }
 
