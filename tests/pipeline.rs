@@ -594,33 +594,75 @@ async fn who_talks_on_is_interpreted_from_the_first_words_of_the_translation_on(
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_is_not_kept_waiting_by_drafts_that_do_not_agree() {
-    // Every draft begins with another word; behind what was begun it goes on.
-    let worker = WorkerOptions { name: "mt", queue: 4, threads: 1, gate: None };
-    let mt = spawn_task(worker, move |job: MtJob, _| async move {
-        let own = format!("{} comes before the others", job.text.expose().chars().map(|_| 'a').collect::<String>());
-        let text = if job.begun.is_blank() { own } else { format!("{} it is", job.begun.expose()) };
-        Ok(Translation { text: text.into(), tokens: 1, tries: 1, complete: false })
-    });
-    let (input_tx, mut events_rx) = start_lane_with(Stages { mt, ..fake::stages(FakeOptions::default()) });
-    let pieces = [("", "今"), ("今", "天"), ("天", "的"), ("", "的天"), ("的天", "气"), ("气", "很"), ("", "很好")];
-    tokio::spawn(async move {
-        for (committed, pending) in pieces {
-            input_tx.send(growing(0, committed, pending, false)).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(450)).await;
+    // Words that are committed, words that are heard again and again, and such as change each time.
+    let committed = [("", "今"), ("今", "天"), ("天", "的"), ("", "的天"), ("的天", "气"), ("气", "很"), ("", "很好")];
+    let repeated = [
+        ("", "今"),
+        ("", "今天"),
+        ("", "今天的"),
+        ("", "今天的天"),
+        ("", "今天的天气"),
+        ("", "今天的天气很"),
+        ("", "今天的天气很好"),
+    ];
+    let unsure = [
+        ("", "今"),
+        ("", "明年"),
+        ("", "也许他"),
+        ("", "我们四个"),
+        ("", "花园里有人"),
+        ("", "不知道是不是"),
+        ("", "今天的天气很好"),
+    ];
+    for (pieces, rest, earliest, latest) in
+        [(committed, "很好。", 1.2, 2.0), (repeated, "今天的天气很好。", 1.2, 2.0), (unsure, "今天的天气很好。", 3.0, 4.0)]
+    {
+        // Every draft begins with another word; behind what was begun it goes on.
+        let worker = WorkerOptions { name: "mt", queue: 4, threads: 1, gate: None };
+        let mt = spawn_task(worker, move |job: MtJob, _| async move {
+            let own = format!("{} comes before the others", job.text.expose().chars().map(|_| 'a').collect::<String>());
+            let text = if job.begun.is_blank() { own } else { format!("{} it is", job.begun.expose()) };
+            Ok(Translation { text: text.into(), tokens: 1, tries: 1, complete: false })
+        });
+        let (input_tx, mut events_rx) = start_lane_with(Stages { mt, ..fake::stages(FakeOptions::default()) });
+        tokio::spawn(async move {
+            for (committed, pending) in pieces {
+                input_tx.send(growing(0, committed, pending, false)).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(450)).await;
+            }
+            input_tx.send(growing(0, rest, "", true)).await.unwrap();
+            input_tx.send(LaneInput::Finish).await.unwrap();
+        });
+        let (began, mut first, mut shown) = (Instant::now(), None, String::new());
+        while let Some((_, event)) = events_rx.recv().await {
+            if let LaneEvent::Translated { committed, .. } = event {
+                first.get_or_insert(began.elapsed().as_secs_f64());
+                shown += committed.expose();
+            }
         }
-        input_tx.send(growing(0, "很好。", "", true)).await.unwrap();
-        input_tx.send(LaneInput::Finish).await.unwrap();
-    });
-    let (began, mut first, mut shown) = (Instant::now(), None, String::new());
-    while let Some((_, event)) = events_rx.recv().await {
-        if let LaneEvent::Translated { committed, .. } = event {
-            first.get_or_insert(began.elapsed());
-            shown += committed.expose();
-        }
+        let first = first.expect("it is interpreted");
+        assert!((earliest..latest).contains(&first), "in virtual time, {first:?} s");
+        assert_eq!(shown.matches("comes before").count(), 1, "{shown}");
     }
-    let first = first.expect("it is interpreted");
-    assert!((Duration::from_secs(2)..Duration::from_secs(3)).contains(&first), "in virtual time, {first:?}");
-    assert_eq!(shown.matches("comes before").count(), 1, "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_sentence_after_the_other_is_spoken_briskly() {
+    let (input_tx, events_rx) = start_lane(FakeOptions::default());
+    let events = tokio::spawn(drain(events_rx));
+    // The last word before each of them was said at zero.
+    for wait in [0, 3, 60] {
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+        input_tx.send(text(wait, "这是一句短短的话。", true)).await.unwrap();
+    }
+    input_tx.send(LaneInput::Finish).await.unwrap();
+    let events = events.await.unwrap();
+    let spoken: Vec<f32> = events
+        .iter()
+        .filter_map(|event| if let LaneEvent::Spoken { audio, .. } = event { Some(audio.as_secs_f32()) } else { None })
+        .collect();
+    let [first, soon, later] = spoken[..] else { panic!("{spoken:?}") };
+    assert!((1.05..1.15).contains(&(first / soon)) && first == later, "{spoken:?}");
 }
 
 #[tokio::test(start_paused = true)]

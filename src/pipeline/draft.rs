@@ -95,8 +95,11 @@ impl Draft {
     }
 
     /// Takes a draft in `language` of all that came, which may be cut off unless it is `complete`: gives what is to be shown now, if anything.
-    /// One that is `overdue` need not agree with the one before.
+    /// One that is `overdue` need not agree with the one before; one without text was none.
     pub(super) fn push(&mut self, language: Language, text: &str, complete: bool, overdue: bool) -> Option<String> {
+        if text.is_empty() {
+            return None;
+        }
         let before = std::mem::replace(&mut self.latest, text.to_owned());
         let end = both_begin(language, if overdue { text } else { &before }, text, complete).min(first_amount(language, text, 0));
         let new = text.get(..end)?.strip_prefix(self.shown.as_str())?.trim_end();
@@ -198,6 +201,7 @@ mod tests {
         assert!(shown(Language::EN, &["We are looking at it", "It is being looked into by us"]).is_empty());
         assert_eq!(shown(Language::EN, &["It will cost 12 euros each", "It will cost 12 euros each, or"]), ["It will cost"]);
         assert!(shown(Language::EN, &["", "Blank was the first one", ""]).is_empty());
+        assert_eq!(shown(Language::EN, &["A new office is", "", "A new office is open"]), ["A new office is"]);
     }
 
     #[test]

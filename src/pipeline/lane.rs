@@ -5,13 +5,14 @@
 //! ([`super::synthesis`]), the third plays ([`super::player`]): it sends packets at the pace they are heard, a little ahead. Between them
 //! are bounded channels, so a long speech waits in text, not in memory. Used by the room's actor through [`super::Pipelines`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use super::{
     acoustics::Loudspeaker,
+    agreement::agreed,
     amounts::{self, Doubts},
     conversation::Conversation,
     draft::{self, Draft},
@@ -38,6 +39,9 @@ use crate::{
 /// So many segments of an utterance are left of its history when there are more than the translator is shown. It remembers those that it
 /// has just read, but without the first of them it reads all the others again.
 const HISTORY_LEFT: usize = 1;
+
+/// The first words of an utterance come so soon after the last of the one before when somebody says one sentence after the other.
+const FLOWS: Duration = Duration::from_secs(4);
 
 /// How to open a lane.
 #[derive(Debug)]
@@ -85,6 +89,7 @@ pub fn open<K>(
         ahead: None,
         again: false,
         waiting: None,
+        last_word: None,
     };
     tokio::spawn(async move {
         if lane.run(input_rx).await == Ending::Dropped {
@@ -123,6 +128,8 @@ struct Lane<K> {
     again: bool,
     /// What came while it was looked whether more of the utterance is there.
     waiting: Option<LaneInput>,
+    /// When the last word was said of the utterance before.
+    last_word: Option<Millis>,
 }
 
 /// The utterance that is being interpreted.
@@ -134,6 +141,8 @@ struct Current {
     segments: Segments,
     /// What the recogniser heard behind them and may change.
     pending: Redacted,
+    /// Its first words were committed, or heard twice.
+    is_certain: bool,
     /// What of its words was not heard well.
     doubts: Doubts,
     /// The words of the segment that was interpreted last, or is being.
@@ -150,6 +159,8 @@ struct Current {
     speech_end: Option<Millis>,
     /// What stands between the last segment's translation and the next one's.
     lead: &'static str,
+    /// It followed another one so soon that one more will probably follow.
+    flows: bool,
 }
 
 impl Current {
@@ -165,8 +176,8 @@ impl Current {
 
     /// True when words of it are certain and, by `now`, nothing of it was interpreted for too long.
     fn is_overdue(&self, now: Millis) -> bool {
-        let unheard = self.history.is_empty() && self.draft.shown().is_empty() && !self.segments.open().is_empty();
-        unheard && now.since(self.began) >= Patience::of(self.from).budget
+        let unheard = self.history.is_empty() && self.draft.shown().is_empty();
+        unheard && self.is_certain && now.since(self.began) >= Patience::of(self.from).budget
     }
 
     /// What is said from now on stands for the words from `from` to `to`, or to where it had come before.
@@ -236,12 +247,14 @@ impl<K: Copy> Lane<K> {
             // Something was typed while somebody spoke: what he said so far comes first.
             self.interpret_open().await;
             self.end_utterance().await;
+            let began = self.clock.now();
             self.current = Some(Current {
                 utterance,
                 from,
-                began: self.clock.now(),
+                began,
                 segments: Segments::default(),
                 pending: Redacted::default(),
+                is_certain: false,
                 doubts: Doubts::default(),
                 source: Stretch::default(),
                 saying: Stretch::default(),
@@ -251,11 +264,14 @@ impl<K: Copy> Lane<K> {
                 history: Vec::new(),
                 speech_end: None,
                 lead: "",
+                flows: self.last_word.is_some_and(|at| began.since(at) <= FLOWS),
             });
         }
         let Some(current) = &mut self.current else { return };
+        let before = current.open();
         current.segments.push(text.expose());
         current.pending = pending;
+        current.is_certain |= !text.is_blank() || agreed(from, &before, &current.open()) > 0;
         current.doubts.push(text.expose(), &doubtful);
         current.speech_end = speech_end.or(current.speech_end);
     }
@@ -466,10 +482,11 @@ impl<K: Copy> Lane<K> {
         self.events.send(LaneEvent::Translated { utterance, source, committed, last, times }).await;
     }
 
-    /// Has clauses spoken, behind which the utterance goes on or not.
-    async fn speak(&mut self, clauses: impl IntoIterator<Item = String>, talks_on: bool) {
+    /// Has clauses spoken, behind which the utterance `goes_on` or not.
+    async fn speak(&mut self, clauses: impl IntoIterator<Item = String>, goes_on: bool) {
         for clause in clauses {
             let Some(current) = &mut self.current else { return };
+            let talks_on = goes_on || current.flows;
             let text = (std::mem::take(&mut current.unsaid) + &clause).into();
             let (utterance, source, speech_end) = (current.utterance, current.saying, current.speech_end);
             self.pace.get().asked();
@@ -484,7 +501,8 @@ impl<K: Copy> Lane<K> {
     /// Nothing more of the utterance comes.
     async fn end_utterance(&mut self) {
         self.ahead = None;
-        if self.current.take().is_some() {
+        if let Some(current) = self.current.take() {
+            self.last_word = current.speech_end;
             self.say(Say::End).await;
         }
     }

@@ -35,7 +35,7 @@ impl Patience {
     /// For words in `from`.
     ///
     /// About 2 s of speech make a clause that a translation can begin with; shorter ones are translated visibly worse. The first words are
-    /// known more than a second after they began: with the budget of 2 s the listener waits as long as for a person who interprets. Where
+    /// known a second and a half after they began: with the budget of 1.2 s the listener waits as long as for a person who interprets. Where
     /// the verb ends the sentence, its beginning does not say yet what is going to be said of it: there all of it is twice that.
     pub fn of(from: Language) -> Self {
         let scale = if VERB_LAST.contains(&from.tag()) { 2 } else { 1 };
@@ -45,7 +45,7 @@ impl Patience {
 }
 
 /// See [`Patience::of`].
-const BUDGET: Duration = Duration::from_secs(2);
+const BUDGET: Duration = Duration::from_millis(1200);
 
 /// Languages whose sentences end with the verb.
 const VERB_LAST: &[&str] = &["de", "hi", "ja", "ko", "tr"];
