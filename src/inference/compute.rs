@@ -71,7 +71,7 @@ impl ComputeGate {
     /// one of those: [`Permit::serve`] says which.
     pub fn acquire(&self, threads: usize, engine: Arc<Urgency>) -> Permit {
         let threads = threads.clamp(1, self.cores);
-        self.take(threads, || engine.with(None));
+        self.take(self.lock(), threads, || engine.with(None));
         Permit { gate: self.clone(), own: None, engine, threads, revoked: AtomicBool::new(false) }
     }
 
@@ -86,8 +86,8 @@ impl ComputeGate {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, threads: usize, urgency: impl Fn() -> Priority) {
-        let mut state = self.lock();
+    /// Waits in line for `threads` cores and takes them.
+    fn take(&self, mut state: MutexGuard<'_, State>, threads: usize, urgency: impl Fn() -> Priority) {
         let number = state.next_ticket;
         state.next_ticket += 1;
         let mut ticket = (urgency(), number);
@@ -146,10 +146,13 @@ impl Permit {
     /// Lends the cores to more urgent jobs, if any wait, and returns when it is our turn again.
     pub fn yield_to_more_urgent(&self) {
         let urgency = self.urgency();
-        let somebody = self.gate.lock().waiting.first().is_some_and(|(priority, _)| *priority < urgency);
+        let mut state = self.gate.lock();
+        let somebody = state.waiting.first().is_some_and(|(priority, _)| *priority < urgency);
         if somebody && !self.revoked.load(Ordering::Acquire) {
-            self.gate.give(self.threads);
-            self.gate.take(self.threads, || self.urgency());
+            // In line before the cores are free: nobody less urgent comes in between.
+            state.free += self.threads;
+            self.gate.shared.1.notify_all();
+            self.gate.take(state, self.threads, || self.urgency());
         }
     }
 }
