@@ -161,6 +161,8 @@ struct Current {
     lead: &'static str,
     /// It followed another one so soon that one more will probably follow.
     flows: bool,
+    /// Some of its interpretation was given to be spoken.
+    spoke: bool,
 }
 
 impl Current {
@@ -264,6 +266,7 @@ impl<K: Copy> Lane<K> {
                 history: Vec::new(),
                 speech_end: None,
                 lead: "",
+                spoke: false,
                 flows: self.last_word.is_some_and(|at| began.since(at) <= FLOWS),
             });
         }
@@ -486,7 +489,8 @@ impl<K: Copy> Lane<K> {
     async fn speak(&mut self, clauses: impl IntoIterator<Item = String>, goes_on: bool) {
         for clause in clauses {
             let Some(current) = &mut self.current else { return };
-            let talks_on = goes_on || current.flows;
+            // The first words, alone in the silence, are hard enough to understand.
+            let talks_on = current.flows || goes_on && std::mem::replace(&mut current.spoke, true);
             let text = (std::mem::take(&mut current.unsaid) + &clause).into();
             let (utterance, source, speech_end) = (current.utterance, current.saying, current.speech_end);
             self.pace.get().asked();

@@ -54,7 +54,7 @@ pub(super) struct Clause {
     /// The words that it stands for.
     pub(super) source: Stretch,
     pub(super) text: Redacted,
-    /// The speaker goes on behind it.
+    /// The speaker goes on behind it: it is spoken briskly.
     pub(super) talks_on: bool,
     /// When the last of the utterance's words that are known was over.
     pub(super) speech_end: Option<Millis>,
