@@ -121,7 +121,7 @@ impl<J, O> Shared<J, O> {
     fn wait_for_job(&self, generation: u64) -> bool {
         let mut inner = self.lock();
         while !inner.is_over(generation) {
-            if inner.queue.most_urgent(Instant::now()).is_some() {
+            if self.look(&mut inner).is_some() {
                 return true;
             }
             inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
@@ -131,10 +131,16 @@ impl<J, O> Shared<J, O> {
 
     /// Takes the most urgent job out of the queue.
     fn pop(&self, inner: &mut Inner<J, O>) -> Option<Entry<Job<J, O>>> {
-        let now = Instant::now();
-        let entry = inner.queue.pop(now);
-        self.urgency.set(inner.queue.most_urgent(now));
+        let entry = inner.queue.pop(Instant::now());
+        self.look(inner);
         entry
+    }
+
+    /// How urgent the most urgent job in the queue is that somebody wants; those who compute for this engine know it from now on.
+    fn look(&self, inner: &mut Inner<J, O>) -> Option<Priority> {
+        let priority = inner.queue.most_urgent(Instant::now());
+        self.urgency.set(priority);
+        priority
     }
 
     fn answer(&self, submitted: Instant, started: Instant, answer_tx: oneshot::Sender<Answer<O>>, result: Result<O, JobError>) {
@@ -204,7 +210,7 @@ impl<J, O> Handle<J, O> {
                 metrics::counter!("tongchuan_busy_total", "stage" => stage).increment(1);
                 return Err(JobError::Busy(stage));
             }
-            self.shared.urgency.set(inner.queue.most_urgent(submitted));
+            self.shared.look(&mut inner);
         }
         self.shared.wake();
         if let Some(gate) = &self.shared.options.gate {

@@ -271,10 +271,12 @@ impl<K: Copy> Lane<K> {
             });
         }
         let Some(current) = &mut self.current else { return };
-        let before = current.open();
+        let before = (!current.is_certain).then(|| current.open());
         current.segments.push(text.expose());
         current.pending = pending;
-        current.is_certain |= !text.is_blank() || agreed(from, &before, &current.open()) > 0;
+        if let Some(before) = before {
+            current.is_certain = !text.is_blank() || agreed(from, &before, &current.open()) > 0;
+        }
         current.doubts.push(text.expose(), &doubtful);
         current.speech_end = speech_end.or(current.speech_end);
     }
@@ -490,11 +492,12 @@ impl<K: Copy> Lane<K> {
         for clause in clauses {
             let Some(current) = &mut self.current else { return };
             // The first words, alone in the silence, are hard enough to understand.
-            let talks_on = current.flows || goes_on && std::mem::replace(&mut current.spoke, true);
+            let brisk = current.flows || goes_on && current.spoke;
+            current.spoke = true;
             let text = (std::mem::take(&mut current.unsaid) + &clause).into();
             let (utterance, source, speech_end) = (current.utterance, current.saying, current.speech_end);
             self.pace.get().asked();
-            self.say(Say::Clause(Clause { utterance, source, text, talks_on, speech_end })).await;
+            self.say(Say::Clause(Clause { utterance, source, text, brisk, speech_end })).await;
         }
     }
 

@@ -88,11 +88,11 @@ impl Pace {
         is_news.then_some(lag)
     }
 
-    /// How fast to say what comes next, 1.0 being the voice's own pace: brisk at least while the speaker `talks_on`.
-    pub(super) fn speed(&self, now: Millis, talks_on: bool) -> f32 {
+    /// How fast to say what comes next, 1.0 being the voice's own pace: `brisk` at least, or not.
+    pub(super) fn speed(&self, now: Millis, brisk: bool) -> f32 {
         let late = self.waiting(now).saturating_sub(AT_EASE).as_secs_f32() / (HURRIED - AT_EASE).as_secs_f32();
         let speed = 1.0 + (FASTEST - 1.0) * late.min(1.0);
-        if talks_on { speed.max(BRISK) } else { speed }
+        if brisk { speed.max(BRISK) } else { speed }
     }
 }
 

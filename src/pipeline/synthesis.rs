@@ -54,8 +54,8 @@ pub(super) struct Clause {
     /// The words that it stands for.
     pub(super) source: Stretch,
     pub(super) text: Redacted,
-    /// The speaker goes on behind it: it is spoken briskly.
-    pub(super) talks_on: bool,
+    /// The speaker goes on behind it.
+    pub(super) brisk: bool,
     /// When the last of the utterance's words that are known was over.
     pub(super) speech_end: Option<Millis>,
 }
@@ -121,7 +121,7 @@ impl<K: Copy> Synthesis<K> {
         let (now, first) = (self.clock.now(), self.encoder.is_none());
         let (speed, silent) = {
             let pace = self.pace.get();
-            (pace.speed(now, clause.talks_on), pace.is_silent(now))
+            (pace.speed(now, clause.brisk), pace.is_silent(now))
         };
         let job = TtsJob { language: self.language, voice: self.voice, text: clause.text.clone(), speed, first };
         let priority = if first || silent { Priority::FirstClause } else { Priority::Clause };

@@ -72,10 +72,10 @@ fn tiny() -> ModelProto {
         node("Add", &["scaled", "beta"], "adain", Vec::new()),
         node("Pow", &["adain", "two"], "y", Vec::new()),
     ];
-    let graph = GraphProto {
-        name: Some("tiny".into()),
-        node: nodes,
-        initializer: vec![
+    let graph = graph(
+        "tiny",
+        nodes,
+        vec![
             constant("w", &[2, 2, 3], DataType::Uint8, weights),
             constant("wz", &[], DataType::Uint8, vec![128]),
             floats("ws", &[], &[0.02]),
@@ -87,10 +87,7 @@ fn tiny() -> ModelProto {
             ints("time", &[1], &[2]),
             ints("halves", &[2], &[2, 2]),
         ],
-        input: vec![value("x"), value("style")],
-        output: vec![value("y")],
-        ..Default::default()
-    };
+    );
     model(graph)
 }
 
@@ -110,6 +107,12 @@ fn tiny_with_snake() -> ModelProto {
     ]);
     graph.initializer.extend([floats("alpha", &[1, 2, 1], &[1.5, 30.0]), floats("weight", &[1, 2, 1], &[0.7, 0.3])]);
     model
+}
+
+/// Makes y of x and style.
+fn graph(name: &str, node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> GraphProto {
+    let (input, output) = (vec![value("x"), value("style")], vec![value("y")]);
+    GraphProto { name: Some(name.into()), node, initializer, input, output, ..Default::default() }
 }
 
 fn model(graph: GraphProto) -> ModelProto {
@@ -255,24 +258,21 @@ fn what_does_not_fit_our_operators_is_an_error() {
 #[test]
 fn an_stft_computes_the_same_as_a_convolution() {
     let window: Vec<f32> = (0..20).map(|n| 0.5 - 0.5 * (std::f32::consts::TAU * n as f32 / 20.0).cos()).collect();
-    let graph = GraphProto {
-        name: Some("stft".into()),
-        node: vec![
+    let graph = graph(
+        "stft",
+        vec![
             node("Reshape", &["x", "row"], "signal", Vec::new()),
             node("STFT", &["signal", "step", "window", "frame"], "spectrum", vec![integer("onesided", 1)]),
             node("Mul", &["spectrum", "gain"], "y", Vec::new()),
         ],
-        initializer: vec![
+        vec![
             floats("window", &[20], &window),
             floats("gain", &[], &[1.0]),
             ints("step", &[], &[5]),
             ints("frame", &[], &[20]),
             ints("row", &[2], &[1, -1]),
         ],
-        input: vec![value("x"), value("style")],
-        output: vec![value("y")],
-        ..Default::default()
-    };
+    );
     let before = model(graph).encode_to_vec();
     let (after, rewrites) = rewrite(before.clone().into()).unwrap();
     assert_eq!(rewrites.stfts, 1);
@@ -285,18 +285,15 @@ fn an_stft_computes_the_same_as_a_convolution() {
 
 #[test]
 fn faster_speech_is_as_much_faster_as_was_asked() {
-    let graph = GraphProto {
-        name: Some("durations".into()),
-        node: vec![
+    let graph = graph(
+        "durations",
+        vec![
             node("Div", &["x", "style"], "scaled", Vec::new()),
             node("Round", &["scaled"], "rounded", Vec::new()),
             node("Clip", &["rounded", "least"], "y", Vec::new()),
         ],
-        initializer: vec![floats("least", &[], &[1.0])],
-        input: vec![value("x"), value("style")],
-        output: vec![value("y")],
-        ..Default::default()
-    };
+        vec![floats("least", &[], &[1.0])],
+    );
     let before = model(graph).encode_to_vec();
     let (after, rewrites) = rewrite(before.clone().into()).unwrap();
     assert_eq!(rewrites.tempos, 1);

@@ -93,7 +93,8 @@ pub fn acceptable_so_far(job: &MtJob, answer: &str) -> bool {
     let letters = |s: &str| s.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let wrapped = text.starts_with(['"', '“', '「', '『', '«', '‘', '<']) || text.contains(['\n', '\u{fffd}']);
     // As much of a label as is there.
-    let labelled = |label: &str| label.starts_with(&text.to_lowercase()) || is_labelled(source, text, label);
+    let lower = text.to_lowercase();
+    let labelled = |label: &str| label.starts_with(&lower) || is_labelled(source, text, label);
     !wrapped
         && !LABELS.iter().any(|label| labelled(label))
         && !text.contains("<|")

@@ -3,7 +3,7 @@
 //! Reads the number alone; what it counts is for [`super`]. The rules of speech:
 //! - a last digit without its place belongs to the next lower one: 三百五 is 350, 一万两千五 12500; 零 stops that: 三百零五;
 //! - two neighbouring digits (and 三五) are a range: 十五六, 七八百; other digits in a row are a string: 一五三八;
-//! - tens and hundreds of 千, as overseas Chinese count: 十五千, 三百零五千. 五十千克 is 50 kg.
+//! - tens and hundreds of 千, as overseas Chinese count: 十五千, 两百零八千. 五十千克 is 50 kg.
 
 use rust_decimal::Decimal;
 
@@ -237,13 +237,10 @@ fn structured(scan: &Scan, parts: &[(Part, usize)]) -> Option<Numeral> {
                     (high, used) = (b, 2);
                 }
                 let next = parts.get(idx + used).filter(|(next, end)| !matches!(next, Part::Place(3)) || is_place(scan, *end));
+                // The 千 counts all that was said, not the digit alone.
+                let of_all = big.is_none() && (last == 1 || last == 2 && after_zero);
                 match next.map(|(next, _)| next) {
-                    Some(Part::Place(3)) if big.is_none() && (last == 1 || last == 2 && after_zero) => {
-                        section = ((section.0 + low).checked_mul(pow10(3))?, (section.1 + high).checked_mul(pow10(3))?);
-                        (last, after_zero, scale) = (3, false, Some(3));
-                        used += 1;
-                    }
-                    Some(Part::Place(p)) if *p < 4 => {
+                    Some(Part::Place(p)) if *p < 4 && !(of_all && *p == 3) => {
                         if *p >= last {
                             break;
                         }
