@@ -3,14 +3,14 @@
 //! LocalAgreement-2 on the target side (Liu et al. 2020; Polák et al. 2022): each time words came, the translator drafts the beginning of
 //! a translation of what is there; the words that two drafts in a row begin with are shown, and said when there are enough for a breath,
 //! and every later draft, and in the end the translation, goes on behind them. Where word order differs the drafts do not agree, and the
-//! listener waits for the clause as he would without, or until the first words of an utterance are overdue: then one draft is enough. No
-//! amount is said this way: what follows may still change it. When the source is complete, what is written of its translation is shown by
-//! the word ([`ready`]). Called by [`super::lane`].
+//! listener waits for the clause as he would without, or until the first words of an utterance are overdue: then one draft is enough. An
+//! amount is said this way when the words that it stands for are committed: what follows them cannot change it. When the source is
+//! complete, what is written of its translation is shown by the word ([`ready`]). Called by [`super::lane`].
 
 use super::{agreement::both_begin, segments::letters};
 use crate::{
     language::Language,
-    trade::{Context, read},
+    trade::{Context, guard::Guard, read},
 };
 
 /// Tokens that a draft goes beyond what was said already: two drafts that agree on more are as good as sure of it. The first one, which
@@ -61,6 +61,18 @@ fn first_amount(language: Language, text: &str, from: usize) -> usize {
     amounts.iter().map(|amount| amount.span.start).find(|start| *start >= from).unwrap_or(text.len())
 }
 
+/// A draft of the translation of all that came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Drafted<'a> {
+    pub(super) text: &'a str,
+    /// It was not cut off.
+    pub(super) complete: bool,
+    /// It need not agree with the one before.
+    pub(super) overdue: bool,
+    /// Knows the amounts of the words that are committed.
+    pub(super) guard: &'a Guard,
+}
+
 /// The translation of a segment that is not complete.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
@@ -94,14 +106,14 @@ impl Draft {
         &self.shown
     }
 
-    /// Takes a draft in `language` of all that came, which may be cut off unless it is `complete`: gives what is to be shown now, if anything.
-    /// One that is `overdue` need not agree with the one before; one without text was none.
-    pub(super) fn push(&mut self, language: Language, text: &str, complete: bool, overdue: bool) -> Option<String> {
+    /// Takes a draft in `language`: gives what is to be shown now, if anything. One without text was none.
+    pub(super) fn push(&mut self, language: Language, drafted: Drafted<'_>) -> Option<String> {
+        let Drafted { text, complete, overdue, guard } = drafted;
         if text.is_empty() {
             return None;
         }
         let before = std::mem::replace(&mut self.latest, text.to_owned());
-        let end = both_begin(language, if overdue { text } else { &before }, text, complete).min(first_amount(language, text, 0));
+        let end = both_begin(language, if overdue { text } else { &before }, text, complete).min(guard.right(text));
         let new = text.get(..end)?.strip_prefix(self.shown.as_str())?.trim_end();
         let worth = if self.shown.is_empty() { worth(language).first } else { worth(language).shown };
         if size(new) < worth {
@@ -128,15 +140,21 @@ impl Draft {
 mod tests {
     use super::*;
 
+    /// A draft whose source has no amounts.
+    fn push(draft: &mut Draft, language: Language, text: &str, complete: bool, overdue: bool) -> Option<String> {
+        let guard = Guard::new("", Language::ZH, language, &Context::default());
+        draft.push(language, Drafted { text, complete, overdue, guard: &guard })
+    }
+
     fn shown(language: Language, drafts: &[&str]) -> Vec<String> {
         let mut draft = Draft::default();
-        drafts.iter().filter_map(|text| draft.push(language, text, false, false)).collect()
+        drafts.iter().filter_map(|text| push(&mut draft, language, text, false, false)).collect()
     }
 
     fn said(language: Language, drafts: &[&str]) -> Vec<String> {
         let mut draft = Draft::default();
         let mut said: Vec<String> =
-            drafts.iter().filter_map(|text| draft.push(language, text, false, false).and_then(|_| draft.say(language))).collect();
+            drafts.iter().filter_map(|text| push(&mut draft, language, text, false, false).and_then(|_| draft.say(language))).collect();
         let (shown, rest) = draft.take();
         said.push(rest);
         assert_eq!(said.concat(), shown);
@@ -181,19 +199,19 @@ mod tests {
     #[test]
     fn the_last_word_of_a_draft_that_was_not_cut_off_is_certain() {
         let mut draft = Draft::default();
-        assert_eq!(draft.push(Language::ZH, "办公室", true, false), None, "one draft is none");
-        assert_eq!(draft.push(Language::ZH, "办公室。", true, false).as_deref(), Some("办公室"));
+        assert_eq!(push(&mut draft, Language::ZH, "办公室", true, false), None, "one draft is none");
+        assert_eq!(push(&mut draft, Language::ZH, "办公室。", true, false).as_deref(), Some("办公室"));
         let mut draft = Draft::default();
         for text in ["The office", "The office"] {
-            assert_eq!(draft.push(Language::EN, text, false, false), None, "it may be that of the officer");
+            assert_eq!(push(&mut draft, Language::EN, text, false, false), None, "it may be that of the officer");
         }
     }
 
     #[test]
     fn a_draft_that_is_overdue_is_said_alone() {
         let mut draft = Draft::default();
-        draft.push(Language::EN, "A new office is", false, false);
-        assert_eq!(draft.push(Language::EN, "There will be 12 new", false, true).as_deref(), Some("There will be"));
+        push(&mut draft, Language::EN, "A new office is", false, false);
+        assert_eq!(push(&mut draft, Language::EN, "There will be 12 new", false, true).as_deref(), Some("There will be"));
     }
 
     #[test]
@@ -205,14 +223,26 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_is_said_when_its_words_are_committed() {
+        let drafts = ["12 new bridges are being", "12 new bridges are being built in 3 towns"];
+        for (committed, wanted) in
+            [("", None), ("十二座新桥", Some("12 new bridges are being")), ("十三座新桥", None), ("这座新桥", None)]
+        {
+            let (mut draft, guard) = (Draft::default(), Guard::new(committed, Language::ZH, Language::EN, &Context::default()));
+            let shown = drafts.map(|text| draft.push(Language::EN, Drafted { text, complete: true, overdue: false, guard: &guard }));
+            assert_eq!(shown, [None, wanted.map(str::to_owned)], "{committed}");
+        }
+    }
+
+    #[test]
     fn a_draft_that_does_not_go_on_behind_what_was_said_says_nothing() {
         let mut draft = Draft::default();
         for text in ["A new bridge is", "A new bridge is being"] {
-            draft.push(Language::EN, text, false, false);
+            push(&mut draft, Language::EN, text, false, false);
         }
         assert_eq!(draft.shown(), "A new bridge is");
         for text in ["No new bridge is being built this year", "No new bridge is being built this year at all"] {
-            assert_eq!(draft.push(Language::EN, text, false, false), None);
+            assert_eq!(push(&mut draft, Language::EN, text, false, false), None);
         }
         assert_eq!(draft.take(), ("A new bridge is".to_owned(), "A new bridge is".to_owned()));
         assert_eq!(draft.shown(), "");

@@ -15,7 +15,7 @@ use super::{
     agreement::agreed,
     amounts::{self, Doubts},
     conversation::Conversation,
-    draft::{self, Draft},
+    draft::{self, Draft, Drafted},
     event::{LaneEvent, LaneInput, LaneText, StageTimes, Stretch},
     player::{PLAY_QUEUE, Player},
     policy::Mode,
@@ -347,15 +347,17 @@ impl<K: Copy> Lane<K> {
 
     /// Says what is certain of the translation of a segment that is not complete.
     async fn on_draft(&mut self, drafted: Result<Done<Translation>, JobError>) {
-        let (Ok(drafted), Some(current)) = (drafted, &mut self.current) else { return };
-        let Translation { text, complete, .. } = drafted.output;
+        let (Ok(Done { output, queued, ran }), Some(current)) = (drafted, &mut self.current) else { return };
         let now = self.clock.now();
         let overdue = current.is_overdue(now) && self.pace.get().is_short(now);
-        let Some(piece) = current.draft.push(self.language, text.expose(), complete, overdue) else { return };
+        // An amount that is pending may be another one in the end.
+        let guard = &Guard::new(current.segments.open(), current.from, self.language, &self.conversation.context());
+        let drafted = Drafted { text: output.text.expose(), complete: output.complete, overdue, guard };
+        let Some(piece) = current.draft.push(self.language, drafted) else { return };
         // It stands for the words that are there, and so will the rest of the translation.
         current.segments.begin();
         current.say(current.source.followed_by(&current.open()));
-        let times = StageTimes { mt: millis(drafted.ran), queue: millis(drafted.queued), ..StageTimes::default() };
+        let times = StageTimes { mt: millis(ran), queue: millis(queued), ..StageTimes::default() };
         let said = current.draft.say(self.language);
         self.show(&piece, false, times).await;
         self.speak(said, true).await;

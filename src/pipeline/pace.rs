@@ -14,6 +14,9 @@ const AT_EASE: Duration = Duration::from_millis(500);
 /// With so much waiting it is spoken as fast as it can be understood: whoever speaks next is heard when all of it is over.
 const HURRIED: Duration = Duration::from_millis(2500);
 
+/// The same when more is to be said after it.
+const HURRIED_BRISK: Duration = Duration::from_millis(1500);
+
 /// Who has so much to hear is served better by whole sentences than by what comes a little sooner.
 const BEHIND: Duration = Duration::from_secs(3);
 
@@ -90,7 +93,8 @@ impl Pace {
 
     /// How fast to say what comes next, 1.0 being the voice's own pace: `brisk` at least, or not.
     pub(super) fn speed(&self, now: Millis, brisk: bool) -> f32 {
-        let late = self.waiting(now).saturating_sub(AT_EASE).as_secs_f32() / (HURRIED - AT_EASE).as_secs_f32();
+        let hurried = if brisk { HURRIED_BRISK } else { HURRIED };
+        let late = self.waiting(now).saturating_sub(AT_EASE).as_secs_f32() / (hurried - AT_EASE).as_secs_f32();
         let speed = 1.0 + (FASTEST - 1.0) * late.min(1.0);
         if brisk { speed.max(BRISK) } else { speed }
     }

@@ -141,16 +141,27 @@ impl Guard {
     /// first ones of the source, and nothing of the source can have been passed over.
     pub fn may_say(&self, beginning: &str, last: usize) -> bool {
         let Verdict { target, comparison } = self.check(beginning);
-        if !comparison.changed.is_empty() || !comparison.added.is_empty() {
-            return false;
-        }
-        let Some(first_missing) = comparison.missing.iter().min().copied() else { return true };
-        // Amounts may change their order in another language: then all of them are waited for.
-        let in_order = comparison.matched.iter().all(|(s, _)| *s < first_missing);
         let says_one =
-            comparison.matched.iter().any(|(_, t)| target.get(*t).is_some_and(|a| a.span.start >= last && !a.optional));
-        in_order && says_one
+            || comparison.matched.iter().any(|(_, t)| target.get(*t).is_some_and(|a| a.span.start >= last && !a.optional));
+        begins_with(&comparison) && (comparison.missing.is_empty() || says_one())
     }
+
+    /// How much of `beginning`, behind which more will be said, has no amounts but the first ones of the source.
+    pub fn right(&self, beginning: &str) -> usize {
+        let target = self.check(beginning).target;
+        let is_wrong = |amount: &&Amount| {
+            let until = beginning.get(..amount.span.end).unwrap_or_default();
+            !begins_with(&self.check(until).comparison)
+        };
+        target.iter().find(is_wrong).map_or(beginning.len(), |amount| amount.span.start)
+    }
+}
+
+/// True when nothing was changed or brought in. Amounts may change their order in another language: then all of them are waited for.
+fn begins_with(comparison: &Comparison) -> bool {
+    let Comparison { matched, changed, missing, added } = comparison;
+    let first_missing = missing.iter().min();
+    changed.is_empty() && added.is_empty() && matched.iter().all(|(s, _)| first_missing.is_none_or(|missing| s < missing))
 }
 
 /// Lets clauses of a growing translation go, in order, as soon as they are known to be right.
@@ -225,6 +236,18 @@ mod tests {
     }
 
     #[test]
+    fn a_beginning_ends_before_an_amount_that_is_not_the_next_one() {
+        let two = guard("要五百个的话，四块七一个，不能再少了。");
+        let right = |text: &str| text[..two.right(text)].to_owned();
+        assert_eq!(right("For 500 pieces it is 4.70 yuan"), "For 500 pieces it is 4.70 yuan");
+        assert_eq!(right("For 500 pieces it is 4.80 yuan"), "For 500 pieces it is ");
+        assert_eq!(right("It is 4.70 yuan each for 500"), "It is ", "another order");
+        assert_eq!(right("One piece for 4.70 yuan"), "One piece for ", "the one of each");
+        assert_eq!(right("For a while 500 pieces and 500 more"), "For a while 500 pieces and ");
+        assert_eq!(guard("您好，随便看看。").right("Hello, 5 yuan"), "Hello, ".len());
+    }
+
+    #[test]
     fn what_cannot_be_mended_is_still_not_wrong() {
         let guard = guard("要五百个，四块七一个。");
         assert_eq!(guard.replace("I want 50 pieces at 4.70 yuan.", 0), "I want 500 pieces at 4.70 yuan.");
@@ -255,6 +278,7 @@ mod tests {
             for (from, to) in [(Language::ZH, Language::EN), (Language::EN, Language::ZH), (Language::EN, "fr".parse().unwrap())] {
                 let guard = Guard::new(&text, from, to, &Context::default());
                 let _ = (guard.fill(&target), guard.replace(&target, kept), guard.wording(), guard.numerals().len());
+                prop_assert!(target.is_char_boundary(guard.right(&target)));
                 let mut release = Release::new(&guard, "");
                 for clause in target.split_inclusive(',') {
                     release.push(clause.to_owned());
