@@ -43,10 +43,10 @@ pub(super) fn multiply(tile: Tile<'_>, a: &Activations, products: &mut [[f32; TI
         // With one row, its products stay in a register.
         [only] => {
             let mut product = load(only);
-            of_blocks::<false>(tile, |n, weights, scales| product = add(weights, scales, a.block(0, n), product));
+            of_blocks(tile, |n, weights, scales| product = add(weights, scales, a.block(0, n), product));
             store(only, product);
         }
-        many => of_blocks::<true>(tile, |n, weights, scales| {
+        many => of_blocks(tile, |n, weights, scales| {
             for (m, products) in many.iter_mut().enumerate() {
                 store(products, add(weights, scales, a.block(m, n), load(products)));
             }
@@ -54,18 +54,16 @@ pub(super) fn multiply(tile: Tile<'_>, a: &Activations, products: &mut [[f32; TI
     }
 }
 
-/// `work(n, weights, [scales, zero points times scales])` for every block of a tile's rows, a lane each. With `AHEAD` memory is asked for
-/// what comes next: work on many rows takes so long that the processor does not do that by itself.
+/// `work(n, weights, [scales, zero points times scales])` for every block of a tile's rows, a lane each. Memory is asked for what comes
+/// next: the processor does not do that by itself while it works on many rows, and not early enough with one.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 #[inline]
-fn of_blocks<const AHEAD: bool>(tile: Tile<'_>, mut work: impl FnMut(usize, Words, [__m512; 2])) {
+fn of_blocks(tile: Tile<'_>, mut work: impl FnMut(usize, Words, [__m512; 2])) {
     let mut n = 0;
     match tile {
         Tile::Four(groups) => {
             for group in groups {
-                if AHEAD {
-                    ahead(group);
-                }
+                ahead(group);
                 for (codes, (scales, zeros)) in group.codes.iter().zip(group.scales.iter().zip(&group.zeros)) {
                     let scales = widen(scales);
                     work(n, four_bits(codes), [scales, _mm512_mul_ps(scales, nibbles(zeros))]);
@@ -75,9 +73,7 @@ fn of_blocks<const AHEAD: bool>(tile: Tile<'_>, mut work: impl FnMut(usize, Word
         }
         Tile::Eight(groups) => {
             for group in groups {
-                if AHEAD {
-                    ahead(group);
-                }
+                ahead(group);
                 for (codes, scales) in group.codes.iter().zip(&group.scales) {
                     let scales = widen(scales);
                     work(n, eight_bits(codes), [scales, _mm512_mul_ps(scales, _mm512_set1_ps(128.0))]);
