@@ -13,6 +13,10 @@ use half::f16;
 
 use super::{Activations, BLOCK, TILE, packed::Tile};
 
+/// Bytes that are asked for before they are needed: with one row of activations weights come a third faster than without, and a tenth
+/// faster than with twice as many.
+const AHEAD: usize = 1152;
+
 /// A block's values 4 d to 4 d + 3 in vector d.
 type Words = [__m512i; BLOCK / 4];
 
@@ -84,12 +88,13 @@ fn of_blocks(tile: Tile<'_>, mut work: impl FnMut(usize, Words, [__m512; 2])) {
     }
 }
 
-/// Asks for what lies two groups further.
+/// Asks for what lies [`AHEAD`] of a group.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn ahead<T>(group: &T) {
+    let from = std::ptr::from_ref(group).cast::<i8>().wrapping_add(AHEAD);
     for line in (0..size_of::<T>()).step_by(64) {
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(group).wrapping_add(2).cast::<i8>().wrapping_add(line));
+        _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(line));
     }
 }
 
