@@ -38,6 +38,8 @@ const TOKENIZER_FILE: &str = "tokenizer.json";
 const PROMPT_CHUNK: usize = 32;
 /// Tokens of a guess that are checked at once: each costs a tenth of what writing it would, if it is right.
 const MAX_GUESS: usize = 32;
+/// Tokens that a cache has room for behind a prompt: it need not grow for most answers.
+const USUAL_ANSWER: usize = 32;
 /// A draft goes the way of the one before it, its guess, where the next token is at least so many times as probable as the best one: what two
 /// drafts begin with is said. (Arivazhagan et al. 2020, "Re-translation versus Streaming for Simultaneous Translation", bias likewise.)
 const STAY: f32 = 0.5;
@@ -52,7 +54,7 @@ pub struct DecoderLmOptions {
     /// Where to compute.
     pub provider: Provider,
     /// Prompt beginnings whose KV cache is kept, the least recently used goes first: one per pair of languages and
-    /// [`Strictness`]; about 25 MB each with the 1.5B. 0 keeps nothing and computes everything again for every sentence.
+    /// [`Strictness`]; about 35 MB each with the 1.5B. 0 keeps nothing and computes everything again for every sentence.
     pub kept_prefixes: usize,
 }
 
@@ -141,7 +143,8 @@ impl DecoderLm {
         let prefix = self.prefix(PrefixKey { from, to, strictness: Strictness::Normal }, context)?;
         self.writable(to);
         self.numeric();
-        self.decoder.step(&[self.control.start], 1, &prefix.cache).map_err(failed)?;
+        let cache = self.decoder.copy(&prefix.cache, prefix.cache.length(), 1).map_err(failed)?;
+        self.decoder.step(&[self.control.start], 1, cache).map_err(failed)?;
         Ok(())
     }
 
@@ -225,15 +228,15 @@ impl DecoderLm {
                 unsure -= 1;
                 continue;
             }
-            let cache = step.cache.without_last(std::mem::take(&mut unsure)).map_err(failed)?;
+            let cache = step.cache.without_last(std::mem::take(&mut unsure));
             if let Err(stopped) = context.checkpoint() {
                 self.keep(job, Read::new(&read, cache));
                 return Err(stopped);
             }
             guess.clear();
-            step = self.decoder.step(&[token], 1, &cache).map_err(failed)?;
+            step = self.decoder.step(&[token], 1, cache).map_err(failed)?;
         };
-        self.keep(job, Read::new(&read, step.cache.without_last(unsure).map_err(failed)?));
+        self.keep(job, Read::new(&read, step.cache.without_last(unsure)));
         Ok((Answer::Text { text: Redacted::new(text), complete }, read.len() - asked))
     }
 
@@ -255,27 +258,27 @@ impl DecoderLm {
     /// Reads what of `tokens`, which begin with `prefix`, is not known, in chunks, and with the last of them the `guess` at what follows:
     /// scored is what follows them and each token of it. What was read before it was cancelled is kept.
     fn read(&mut self, tokens: &[u32], guess: &[u32], prefix: &Arc<Read>, context: &JobContext) -> Result<Step, JobError> {
-        let start = self.memory.start(tokens, prefix).map_err(failed)?;
-        let mut reached: Option<Step> = None;
-        let mut chunks = tokens[start.length()..].chunks(PROMPT_CHUNK).peekable();
+        let (start, known) = self.memory.start(tokens, prefix);
+        let new = &tokens[known..];
+        let mut cache = self.decoder.copy(&start.cache, known, new.len() + guess.len() + USUAL_ANSWER).map_err(failed)?;
+        let mut chunks = new.chunks(PROMPT_CHUNK).peekable();
         while let Some(chunk) = chunks.next() {
             if let Err(stopped) = context.checkpoint() {
-                if let Some(Step { cache, .. }) = reached {
+                if cache.length() > known {
                     self.memory.keep_ahead(Read::new(tokens, cache));
                 }
                 return Err(stopped);
             }
-            let past = reached.as_ref().map_or(&*start, |step| &step.cache);
             let step = match chunks.peek() {
-                Some(_) => self.decoder.step(chunk, 1, past),
-                None => self.decoder.step(&[chunk, guess].concat(), 1 + guess.len(), past),
+                Some(_) => self.decoder.step(chunk, 1, cache),
+                None => return self.decoder.step(&[chunk, guess].concat(), 1 + guess.len(), cache).map_err(failed),
             };
-            reached = Some(step.map_err(failed)?);
+            cache = step.map_err(failed)?.cache;
         }
-        reached.ok_or_else(|| JobError::failed(STAGE, "an empty prompt"))
+        Err(JobError::failed(STAGE, "an empty prompt"))
     }
 
-    /// A prompt's beginning, kept or read. Nothing writes to its cache: every step gives a new one.
+    /// A prompt's beginning, kept or read. Nothing writes to its cache: what goes on behind it is a copy.
     fn prefix(&mut self, key: PrefixKey, context: &JobContext) -> Result<Arc<Read>, JobError> {
         if let Some(kept) = self.memory.prefix(key) {
             return Ok(kept);

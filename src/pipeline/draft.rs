@@ -153,8 +153,10 @@ mod tests {
 
     fn said(language: Language, drafts: &[&str]) -> Vec<String> {
         let mut draft = Draft::default();
-        let mut said: Vec<String> =
-            drafts.iter().filter_map(|text| push(&mut draft, language, text, false, false).and_then(|_| draft.say(language))).collect();
+        let mut said: Vec<String> = drafts
+            .iter()
+            .filter_map(|text| push(&mut draft, language, text, false, false).and_then(|_| draft.say(language)))
+            .collect();
         let (shown, rest) = draft.take();
         said.push(rest);
         assert_eq!(said.concat(), shown);
@@ -229,7 +231,8 @@ mod tests {
             [("", None), ("十二座新桥", Some("12 new bridges are being")), ("十三座新桥", None), ("这座新桥", None)]
         {
             let (mut draft, guard) = (Draft::default(), Guard::new(committed, Language::ZH, Language::EN, &Context::default()));
-            let shown = drafts.map(|text| draft.push(Language::EN, Drafted { text, complete: true, overdue: false, guard: &guard }));
+            let shown =
+                drafts.map(|text| draft.push(Language::EN, Drafted { text, complete: true, overdue: false, guard: &guard }));
             assert_eq!(shown, [None, wanted.map(str::to_owned)], "{committed}");
         }
     }

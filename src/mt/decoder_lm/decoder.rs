@@ -3,13 +3,16 @@
 //! Owns the names and shapes of inputs and outputs; knows no text. Called by [`super::DecoderLm`].
 //!
 //! Inputs: `input_ids` i64 `[1, n]`, `attention_mask` i64 `[1, past + n]`, `position_ids` i64 `[1, n]` and `num_logits_to_keep` i64 (a
-//! scalar) when the graph has them, and per layer `past_key_values.N.key|value` f32 `[1, kv heads, past, head]`. Outputs: `logits` f32
-//! `[1, kept, vocabulary]`, of the last positions, and `present.N.key|value`, shaped as the past with `past + n`.
+//! scalar) when the graph has them, and per layer `past_key_values.N.key|value` f32 `[1, kv heads, room, head]`. Outputs: `logits` f32
+//! `[1, kept, vocabulary]`, of the last positions, and `present.N.key|value`, shaped as the past.
+//!
+//! The attention is ONNX Runtime's `GroupQueryAttention`. It takes a past with room behind its tokens, and where past and present are the
+//! same memory it writes the new ones there; otherwise it would copy what was read for every token that is written.
 
 use std::path::Path;
 
 use ort::{
-    session::{Session, SessionInputValue},
+    session::Session,
     value::{DynValue, Tensor, TensorElementType, ValueType},
 };
 
@@ -20,6 +23,8 @@ use crate::inference::onnx::{self, SessionOptions};
 const KEPT: &str = "num_logits_to_keep";
 /// Positions when the graph does not say: short enough for any export, long enough for a prompt and a paragraph.
 const POSITIONS: usize = 4096;
+/// A cache has room for a multiple of so many tokens: an answer seldom outgrows it.
+const ROOM: usize = 128;
 
 /// A step failed. Runtime messages are about shapes and memory, never about text.
 #[derive(Debug, thiserror::Error)]
@@ -30,11 +35,12 @@ pub(super) enum DecoderError {
     Output(&'static str),
 }
 
-/// Keys and values of all layers for the tokens read so far. Never changed: a step reads one and makes another.
+/// Keys and values of all layers for the tokens read so far.
 pub(super) struct KvCache {
-    /// Key and value of each layer in turn.
-    values: Vec<DynValue>,
+    /// Key and value of each layer in turn, `[1, kv heads, room, head]`; what is behind the tokens is nothing.
+    values: Vec<Tensor<f32>>,
     length: usize,
+    room: usize,
 }
 
 impl KvCache {
@@ -44,23 +50,8 @@ impl KvCache {
     }
 
     /// Itself without its last `count` tokens.
-    pub(super) fn without_last(self, count: usize) -> Result<Self, DecoderError> {
-        if count == 0 { Ok(self) } else { self.first(self.length.saturating_sub(count)) }
-    }
-
-    /// A copy of its first `length` tokens.
-    pub(super) fn first(&self, length: usize) -> Result<Self, DecoderError> {
-        let cut = |value: &DynValue| {
-            let (shape, all) = value.try_extract_tensor::<f32>()?;
-            let size = |at: usize| shape.get(at).and_then(|d| usize::try_from(*d).ok()).ok_or(DecoderError::Output("cache"));
-            let (heads, past, head) = (size(1)?, size(2)?, size(3)?);
-            let length = length.min(past);
-            let mut kept = Vec::with_capacity(heads * length * head);
-            all.chunks_exact((past * head).max(1)).for_each(|one| kept.extend_from_slice(&one[..length * head]));
-            Ok(Tensor::from_array(([1, heads, length, head], kept))?.into_dyn())
-        };
-        let values = self.values.iter().map(cut).collect::<Result<_, DecoderError>>()?;
-        Ok(Self { values, length: length.min(self.length) })
+    pub(super) fn without_last(self, count: usize) -> Self {
+        Self { length: self.length.saturating_sub(count), ..self }
     }
 }
 
@@ -69,8 +60,8 @@ pub(super) struct Decoder {
     session: Session,
     /// Names of a cache value as input and as output, in the order of [`KvCache::values`].
     cache_names: Vec<(String, String)>,
-    /// `[1, kv heads, 0, head]`
-    empty_shape: [usize; 4],
+    kv_heads: usize,
+    head: usize,
     wants_positions: bool,
     wants_kept: bool,
     #[cfg(test)]
@@ -108,8 +99,9 @@ impl Decoder {
         let (Some(kv_heads), Some(head)) = (size(1), size(3)) else { return Err(wrong("its KV cache has no fixed sizes")) };
         let (wants_positions, wants_kept) = (has_input("position_ids"), has_input(KEPT));
         Ok(Self {
-            empty_shape: [1, kv_heads, 0, head],
             session,
+            kv_heads,
+            head,
             cache_names,
             wants_positions,
             wants_kept,
@@ -130,45 +122,67 @@ impl Decoder {
 
     /// The cache before the first token.
     pub(super) fn empty_cache(&self) -> Result<KvCache, DecoderError> {
-        let allocator = self.session.allocator();
-        let values = self
-            .cache_names
-            .iter()
-            .map(|_| Ok(Tensor::<f32>::new(allocator, self.empty_shape)?.into_dyn()))
-            .collect::<Result<_, ort::Error>>()?;
-        Ok(KvCache { values, length: 0 })
+        self.cache_for(0)
+    }
+
+    /// A cache without tokens that has room for some more than `length`.
+    fn cache_for(&self, length: usize) -> Result<KvCache, DecoderError> {
+        let room = (length + 1).next_multiple_of(ROOM);
+        let (allocator, shape) = (self.session.allocator(), [1, self.kv_heads, room, self.head]);
+        let values = self.cache_names.iter().map(|_| Tensor::new(allocator, shape)).collect::<Result<_, ort::Error>>()?;
+        Ok(KvCache { values, length: 0, room })
+    }
+
+    /// A copy of the first `length` tokens of `cache`, with room for `more`.
+    pub(super) fn copy(&self, cache: &KvCache, length: usize, more: usize) -> Result<KvCache, DecoderError> {
+        let length = length.min(cache.length);
+        let mut copy = self.cache_for(length + more)?;
+        let (from, to) = (cache.room * self.head, copy.room * self.head);
+        for (value, copied) in cache.values.iter().zip(&mut copy.values) {
+            let ((_, value), (_, copied)) = (value.extract_tensor(), copied.extract_tensor_mut());
+            for (value, copied) in value.chunks_exact(from).zip(copied.chunks_exact_mut(to)) {
+                copied[..length * self.head].copy_from_slice(&value[..length * self.head]);
+            }
+        }
+        copy.length = length;
+        Ok(copy)
     }
 
     /// Reads `tokens` (at least one) after `past`. Scored is what follows each of the last `kept` tokens; where the graph does not
     /// [keep scores](Self::keeps_scores), what follows the last one.
-    pub(super) fn step(&mut self, tokens: &[u32], kept: usize, past: &KvCache) -> Result<Step, DecoderError> {
+    pub(super) fn step(&mut self, tokens: &[u32], kept: usize, mut past: KvCache) -> Result<Step, DecoderError> {
         #[cfg(test)]
         {
             self.steps += 1;
         }
         let length = past.length + tokens.len();
+        if length > past.room {
+            past = self.copy(&past, past.length, tokens.len())?;
+        }
+        let logits = self.run(tokens, kept, &mut past)?;
+        Ok(Step { logits, cache: KvCache { length, ..past } })
+    }
+
+    /// Runs the graph, which puts the keys and values of `tokens` behind those of `cache`; gives the scores.
+    fn run(&mut self, tokens: &[u32], kept: usize, cache: &mut KvCache) -> Result<DynValue, DecoderError> {
+        let mut binding = self.session.create_binding()?;
+        let length = cache.length + tokens.len();
         let row = |values: Vec<i64>| Tensor::<i64>::from_array(([1, values.len()], values));
-        let mut inputs: Vec<(&str, SessionInputValue<'_>)> = vec![
-            ("input_ids", row(tokens.iter().map(|t| i64::from(*t)).collect())?.into()),
-            ("attention_mask", row(vec![1; length])?.into()),
-        ];
+        binding.bind_input("input_ids", &row(tokens.iter().map(|t| i64::from(*t)).collect())?)?;
+        binding.bind_input("attention_mask", &row(vec![1; length])?)?;
         if self.wants_positions {
-            inputs.push(("position_ids", row((past.length as i64..length as i64).collect())?.into()));
+            binding.bind_input("position_ids", &row((cache.length as i64..length as i64).collect())?)?;
         }
         if self.wants_kept {
-            inputs.push((KEPT, Tensor::<i64>::from_array(((), vec![kept as i64]))?.into()));
+            binding.bind_input(KEPT, &Tensor::<i64>::from_array(((), vec![kept as i64]))?)?;
         }
-        for ((name, _), value) in self.cache_names.iter().zip(&past.values) {
-            inputs.push((name, value.into()));
+        for ((past, present), value) in self.cache_names.iter().zip(&mut cache.values) {
+            binding.bind_input(past, value)?;
+            binding.bind_output(present, value)?;
         }
-        let mut outputs = self.session.run(inputs)?;
-        let logits = outputs.remove("logits").ok_or(DecoderError::Output("logits"))?;
-        let values = self
-            .cache_names
-            .iter()
-            .map(|(_, name)| outputs.remove(name).ok_or(DecoderError::Output("cache")))
-            .collect::<Result<_, _>>()?;
-        Ok(Step { logits, cache: KvCache { values, length } })
+        binding.bind_output_to_device("logits", self.session.allocator().memory_info())?;
+        let mut outputs = self.session.run_binding(&binding)?;
+        outputs.remove("logits").ok_or(DecoderError::Output("logits"))
     }
 }
 

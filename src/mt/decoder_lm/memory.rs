@@ -6,25 +6,22 @@
 
 use std::sync::Arc;
 
-use super::{
-    super::prompt::PrefixKey,
-    decoder::{DecoderError, KvCache},
-};
+use super::{super::prompt::PrefixKey, decoder::KvCache};
 
-/// Dialogues that are kept, the least recently used goes first: two people and their two directions, twice. About 25 MB each with the 1.5B.
+/// Dialogues that are kept, the least recently used goes first: two people and their two directions, twice. About 35 MB each with the 1.5B.
 const DIALOGUES: usize = 4;
 
 /// Tokens that were read, and what the decoder made of them.
 pub(super) struct Read {
     /// As many as the cache has.
     pub(super) tokens: Vec<u32>,
-    pub(super) cache: Arc<KvCache>,
+    pub(super) cache: KvCache,
 }
 
 impl Read {
     /// The first of `tokens`, as many as are in `cache`.
     pub(super) fn new(tokens: &[u32], cache: KvCache) -> Self {
-        Self { tokens: tokens[..cache.length()].to_vec(), cache: Arc::new(cache) }
+        Self { tokens: tokens[..cache.length()].to_vec(), cache }
     }
 }
 
@@ -88,8 +85,9 @@ impl Memory {
         }
     }
 
-    /// What is known of `tokens`, which begin with `prefix`: never all of them, because reading the last one gives the answer's first.
-    pub(super) fn start(&mut self, tokens: &[u32], prefix: &Arc<Read>) -> Result<Arc<KvCache>, DecoderError> {
+    /// What begins with most of `tokens`, which begin with `prefix`, and how many of them: never all, because reading the last one gives
+    /// the answer's first.
+    pub(super) fn start(&mut self, tokens: &[u32], prefix: &Arc<Read>) -> (Arc<Read>, usize) {
         let most = tokens.len().saturating_sub(1);
         let known = |read: &Read| read.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count().min(most);
         let best = self.dialogues.iter().map(|read| known(read)).enumerate().max_by_key(|(_, known)| *known);
@@ -97,14 +95,13 @@ impl Memory {
             Some(ahead) if known(ahead) > known(prefix) => ahead,
             _ => prefix,
         };
-        let (read, known) = match best.filter(|(_, more)| *more > known(other)) {
+        match best.filter(|(_, more)| *more > known(other)) {
             None => (Arc::clone(other), known(other)),
             Some((at, known)) => {
                 let used = self.dialogues.remove(at);
                 self.dialogues.push(Arc::clone(&used));
                 (used, known)
             }
-        };
-        Ok(if known == read.cache.length() { Arc::clone(&read.cache) } else { Arc::new(read.cache.first(known)?) })
+        }
     }
 }
