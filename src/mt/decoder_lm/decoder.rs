@@ -1,4 +1,4 @@
-//! Runs the graph of a decoder-only model as Hugging Face exports them: tokens and a KV cache in, scores of what follows and a new cache out.
+//! Runs the graph of a decoder-only model: tokens and a KV cache in, scores of what follows and the cache with the tokens in it out.
 //!
 //! Owns the names and shapes of inputs and outputs; knows no text. Called by [`super::DecoderLm`].
 //!
@@ -6,7 +6,7 @@
 //! scalar) when the graph has them, and per layer `past_key_values.N.key|value` f32 `[1, kv heads, room, head]`. Outputs: `logits` f32
 //! `[1, kept, vocabulary]`, of the last positions, and `present.N.key|value`, shaped as the past.
 //!
-//! The attention is ONNX Runtime's `GroupQueryAttention`. It takes a past with room behind its tokens, and where past and present are the
+//! The names are those of Hugging Face's exports. The attention is ONNX Runtime's `GroupQueryAttention`. It takes a past with room behind its tokens, and where past and present are the
 //! same memory it writes the new ones there; otherwise it would copy what was read for every token that is written.
 
 use std::path::Path;
