@@ -75,7 +75,9 @@ pub enum LoadError {
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     /// The graph is no decoder that this engine can run.
-    #[error("{path}: {reason}; a decoder with GroupQueryAttention, a float32 KV cache and the names of Hugging Face's exports is needed")]
+    #[error(
+        "{path}: {reason}; a decoder with GroupQueryAttention, a float32 KV cache and the names of Hugging Face's exports is needed"
+    )]
     Graph {
         /// Which file.
         path: String,
