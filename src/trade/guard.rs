@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(right("For 500 pieces it is 4.70 yuan"), "For 500 pieces it is 4.70 yuan");
         assert_eq!(right("For 500 pieces it is 4.80 yuan"), "For 500 pieces it is ");
         assert_eq!(right("It is 4.70 yuan each for 500"), "It is ", "another order");
-        assert_eq!(right("One piece for 4.70 yuan"), "One piece for ", "the one of each");
+        assert_eq!(right("Each one is 4.70 yuan"), "Each ", "that one is said last");
         assert_eq!(right("For a while 500 pieces and 500 more"), "For a while 500 pieces and ");
         assert_eq!(guard("您好，随便看看。").right("Hello, 5 yuan"), "Hello, ".len());
     }
