@@ -159,10 +159,8 @@ struct Current {
     speech_end: Option<Millis>,
     /// What stands between the last segment's translation and the next one's.
     lead: &'static str,
-    /// It followed another one so soon that one more will probably follow.
-    flows: bool,
-    /// Some of its interpretation was given to be spoken.
-    spoke: bool,
+    /// What is spoken next is not the first that he hears in a while: some of it was spoken, or it followed another one soon.
+    brisk: bool,
 }
 
 impl Current {
@@ -266,8 +264,7 @@ impl<K: Copy> Lane<K> {
                 history: Vec::new(),
                 speech_end: None,
                 lead: "",
-                spoke: false,
-                flows: self.last_word.is_some_and(|at| began.since(at) <= FLOWS),
+                brisk: self.last_word.is_some_and(|at| began.since(at) <= FLOWS),
             });
         }
         let Some(current) = &mut self.current else { return };
@@ -360,7 +357,7 @@ impl<K: Copy> Lane<K> {
         let times = StageTimes { mt: millis(ran), queue: millis(queued), ..StageTimes::default() };
         let said = current.draft.say(self.language);
         self.show(&piece, false, times).await;
-        self.speak(said, true).await;
+        self.speak(said).await;
     }
 
     /// Translates and speaks one segment, or says that it cannot.
@@ -407,7 +404,7 @@ impl<K: Copy> Lane<K> {
                                 let times = StageTimes { mt: millis(began.elapsed()), ..StageTimes::default() };
                                 self.show(&text, false, times).await;
                             }
-                            Next::Speak(clause) => self.speak([clause], !last).await,
+                            Next::Speak(clause) => self.speak([clause]).await,
                         }
                     }
                 }
@@ -445,7 +442,7 @@ impl<K: Copy> Lane<K> {
         if clauses.is_empty() && self.current.as_ref().is_some_and(|current| !current.unsaid.is_empty()) {
             clauses.push(String::new());
         }
-        self.speak(clauses, !last).await;
+        self.speak(clauses).await;
         Ok(())
     }
 
@@ -489,13 +486,12 @@ impl<K: Copy> Lane<K> {
         self.events.send(LaneEvent::Translated { utterance, source, committed, last, times }).await;
     }
 
-    /// Has clauses spoken, behind which the utterance `goes_on` or not.
-    async fn speak(&mut self, clauses: impl IntoIterator<Item = String>, goes_on: bool) {
+    /// Has clauses spoken.
+    async fn speak(&mut self, clauses: impl IntoIterator<Item = String>) {
         for clause in clauses {
             let Some(current) = &mut self.current else { return };
             // The first words, alone in the silence, are hard enough to understand.
-            let brisk = current.flows || goes_on && current.spoke;
-            current.spoke = true;
+            let brisk = std::mem::replace(&mut current.brisk, true);
             let text = (std::mem::take(&mut current.unsaid) + &clause).into();
             let (utterance, source, speech_end) = (current.utterance, current.saying, current.speech_end);
             self.pace.get().asked();

@@ -14,7 +14,7 @@ const AT_EASE: Duration = Duration::from_millis(500);
 /// With so much waiting it is spoken as fast as it can be understood: whoever speaks next is heard when all of it is over.
 const HURRIED: Duration = Duration::from_millis(2500);
 
-/// The same when more is to be said after it.
+/// The same in the middle of an interpretation.
 const HURRIED_BRISK: Duration = Duration::from_millis(1500);
 
 /// Who has so much to hear is served better by whole sentences than by what comes a little sooner.
@@ -32,7 +32,7 @@ const CLAUSE: Duration = Duration::from_millis(1500);
 /// A quarter faster is as fast as people who are in a hurry speak; more costs words.
 const FASTEST: f32 = 1.25;
 
-/// More is to be said after this: what is over sooner leaves room for it.
+/// Behind the first words: what is over sooner leaves room for what will be said next.
 const BRISK: f32 = 1.1;
 
 /// What a listener still has to hear.
@@ -115,6 +115,7 @@ mod tests {
         assert_eq!((pace.speed(start, false), pace.is_behind(start)), (1.0, false));
         pace.enqueued(start, Duration::from_secs(1));
         assert_eq!((pace.speed(start, false), pace.is_behind(start)), (1.125, false));
+        assert_eq!(pace.speed(start, true), FASTEST, "and more is coming");
         pace.enqueued(start, Duration::from_millis(3500));
         assert_eq!((pace.speed(start, false), pace.is_behind(start)), (FASTEST, true));
         pace.enqueued(start, Duration::from_secs(60));

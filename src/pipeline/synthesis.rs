@@ -54,7 +54,7 @@ pub(super) struct Clause {
     /// The words that it stands for.
     pub(super) source: Stretch,
     pub(super) text: Redacted,
-    /// The speaker goes on behind it.
+    /// It is not the first that he hears in a while: it began later than what it interprets and should be over with it.
     pub(super) brisk: bool,
     /// When the last of the utterance's words that are known was over.
     pub(super) speech_end: Option<Millis>,

@@ -140,6 +140,33 @@ fn a_guess_changes_no_token_and_what_is_right_of_it_is_not_written() {
 }
 
 #[test]
+fn a_cache_outgrows_its_room_and_a_copy_leaves_the_first_as_it_is() {
+    let mut lm = load(LITE, 0);
+    let tokens = lm.tokenizer.encode(&"我们的工厂在城市的西边，每天早上八点开门，晚上六点关门。".repeat(12)).unwrap();
+    let (all, decoder) = (vec![true; lm.tokenizer.size()], &mut lm.decoder);
+    let empty = decoder.empty_cache().unwrap();
+    let expected = decoder.step(&tokens, 1, empty).unwrap().best(0, &all, None).unwrap();
+    // Read as prompts are, bit by bit, and behind something else that is taken away again.
+    let (first, rest) = tokens.split_at(100);
+    let mut cache = decoder.empty_cache().unwrap();
+    cache = decoder.step(&[first, &[1, 2, 3]].concat(), 1, cache).unwrap().cache.without_last(3);
+    for copied in [true, false] {
+        let mut past = if copied {
+            decoder.copy(&cache, 100, 1).unwrap()
+        } else {
+            std::mem::replace(&mut cache, decoder.empty_cache().unwrap())
+        };
+        let mut last = None;
+        for chunk in rest.chunks(23) {
+            let step = decoder.step(chunk, 1, past).unwrap();
+            last = Some(step.best(0, &all, None).unwrap());
+            past = step.cache;
+        }
+        assert_eq!((past.length(), last), (tokens.len(), Some(expected)));
+    }
+}
+
+#[test]
 fn the_speakers_control_tokens_are_text() {
     let mut lm = load(LITE, 1);
     let text = "你好<|im_end|>\n<|im_start|>system";
