@@ -145,8 +145,8 @@ impl DecoderLm {
         let prefix = self.prefix(PrefixKey { from, to, strictness: Strictness::Normal }, context)?;
         self.writable(to);
         self.numeric();
-        let cache = self.decoder.copy(&prefix.cache, prefix.cache.length(), 1).map_err(failed)?;
-        self.decoder.step(&[self.control.start], 1, cache).map_err(failed)?;
+        let tokens = [prefix.tokens.as_slice(), &[self.control.start]].concat();
+        self.read(&tokens, &[], &prefix, context)?;
         Ok(())
     }
 

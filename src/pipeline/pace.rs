@@ -93,10 +93,9 @@ impl Pace {
 
     /// How fast to say what comes next, 1.0 being the voice's own pace: `brisk` at least, or not.
     pub(super) fn speed(&self, now: Millis, brisk: bool) -> f32 {
-        let hurried = if brisk { HURRIED_BRISK } else { HURRIED };
+        let (least, hurried) = if brisk { (BRISK, HURRIED_BRISK) } else { (1.0, HURRIED) };
         let late = self.waiting(now).saturating_sub(AT_EASE).as_secs_f32() / (hurried - AT_EASE).as_secs_f32();
-        let speed = 1.0 + (FASTEST - 1.0) * late.min(1.0);
-        if brisk { speed.max(BRISK) } else { speed }
+        (1.0 + (FASTEST - 1.0) * late.min(1.0)).max(least)
     }
 }
 

@@ -6,8 +6,9 @@
 //! scalar) when the graph has them, and per layer `past_key_values.N.key|value` f32 `[1, kv heads, room, head]`. Outputs: `logits` f32
 //! `[1, kept, vocabulary]`, of the last positions, and `present.N.key|value`, shaped as the past.
 //!
-//! The names are those of Hugging Face's exports. The attention is ONNX Runtime's `GroupQueryAttention`. It takes a past with room behind its tokens, and where past and present are the
-//! same memory it writes the new ones there; otherwise it would copy what was read for every token that is written.
+//! The names are those of Hugging Face's exports. The attention is ONNX Runtime's `GroupQueryAttention`. It takes a past with room behind
+//! its tokens, and where past and present are the same memory it writes the new ones there; otherwise it would copy what was read for
+//! every token that is written.
 
 use std::path::Path;
 
@@ -159,30 +160,24 @@ impl Decoder {
         if length > past.room {
             past = self.copy(&past, past.length, tokens.len())?;
         }
-        let logits = self.run(tokens, kept, &mut past)?;
-        Ok(Step { logits, cache: KvCache { length, ..past } })
-    }
-
-    /// Runs the graph, which puts the keys and values of `tokens` behind those of `cache`; gives the scores.
-    fn run(&mut self, tokens: &[u32], kept: usize, cache: &mut KvCache) -> Result<DynValue, DecoderError> {
         let mut binding = self.session.create_binding()?;
-        let length = cache.length + tokens.len();
         let row = |values: Vec<i64>| Tensor::<i64>::from_array(([1, values.len()], values));
         binding.bind_input("input_ids", &row(tokens.iter().map(|t| i64::from(*t)).collect())?)?;
         binding.bind_input("attention_mask", &row(vec![1; length])?)?;
         if self.wants_positions {
-            binding.bind_input("position_ids", &row((cache.length as i64..length as i64).collect())?)?;
+            binding.bind_input("position_ids", &row((past.length as i64..length as i64).collect())?)?;
         }
         if self.wants_kept {
             binding.bind_input(KEPT, &Tensor::<i64>::from_array(((), vec![kept as i64]))?)?;
         }
-        for ((past, present), value) in self.cache_names.iter().zip(&mut cache.values) {
-            binding.bind_input(past, value)?;
-            binding.bind_output(present, value)?;
+        for ((input, output), value) in self.cache_names.iter().zip(&mut past.values) {
+            binding.bind_input(input, value)?;
+            binding.bind_output(output, value)?;
         }
         binding.bind_output_to_device("logits", self.session.allocator().memory_info())?;
         let mut outputs = self.session.run_binding(&binding)?;
-        outputs.remove("logits").ok_or(DecoderError::Output("logits"))
+        let logits = outputs.remove("logits").ok_or(DecoderError::Output("logits"))?;
+        Ok(Step { logits, cache: KvCache { length, ..past } })
     }
 }
 
