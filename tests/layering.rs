@@ -83,6 +83,7 @@ fn pure_parts_know_no_runtime_no_socket_and_no_clock() {
         "pipeline/agreement",
         "pipeline/draft",
         "pipeline/fillers",
+        "pipeline/interpretation",
         "pipeline/pace",
         "pipeline/policy",
         "pipeline/running",

@@ -1,6 +1,6 @@
 //! Plays a lane's speech: packets leave at the pace at which they are heard, a little ahead, and are remembered as they were played.
 //!
-//! The second task of a [`super::lane`]; it knows nothing of translation and synthesis. What it plays goes to the room as events and to
+//! The third task of a [`super::lane`]; it knows nothing of translation and synthesis. What it plays goes to the room as events and to
 //! the room's sounds, so that a microphone that brings it back is not taken for a speaker.
 
 use std::{sync::Arc, time::Duration};
@@ -11,12 +11,12 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     acoustics::Loudspeaker,
     event::{LaneEvent, StageTimes},
-    task::Outlet,
+    listener::Listener,
 };
 use crate::{
     ids::{StreamId, UtteranceId},
     privacy::Redacted,
-    time::{Clock, Millis},
+    time::Millis,
 };
 
 /// Packets computed but not yet due: 30 s of speech, about 100 KiB. Then synthesis waits for playback.
@@ -43,21 +43,21 @@ pub(super) enum Play {
 }
 
 /// Sends packets at the pace they are heard, [`LEAD`] ahead of it.
-#[derive(Debug)]
-pub(super) struct Player {
-    clock: Clock,
+pub(super) struct Player<K> {
+    listener: Arc<Listener<K>>,
     /// When the listener has heard everything that was sent.
     heard: Instant,
     loudspeaker: Option<Loudspeaker>,
 }
 
-impl Player {
-    pub(super) fn new(clock: Clock, loudspeaker: Option<Loudspeaker>) -> Self {
-        Self { clock, heard: Instant::now(), loudspeaker }
+impl<K: Copy> Player<K> {
+    /// Remembers in `loudspeaker` what it plays.
+    pub(super) fn new(listener: Arc<Listener<K>>, loudspeaker: Option<Loudspeaker>) -> Self {
+        Self { listener, heard: Instant::now(), loudspeaker }
     }
 
     /// Plays what comes until nothing more can.
-    pub(super) async fn play<K: Copy>(mut self, mut play_rx: mpsc::Receiver<Play>, events: Arc<Outlet<K, LaneEvent>>) {
+    pub(super) async fn play(mut self, mut play_rx: mpsc::Receiver<Play>) {
         let mut open: Option<(UtteranceId, StreamId, u32)> = None;
         // The last packet of a stream is marked, so each waits until it is known whether another follows.
         let mut held: Option<Bytes> = None;
@@ -65,12 +65,12 @@ impl Player {
             match item {
                 Play::Start { utterance, stream, times, speech_end } => {
                     if let Some(speech_end) = speech_end {
-                        let lag = self.clock.now().since(speech_end);
+                        let lag = self.listener.clock.now().since(speech_end);
                         metrics::histogram!("tongchuan_first_audio_seconds").record(lag.as_secs_f64());
                     }
                     open = Some((utterance, stream, 0));
                     self.loudspeaker.iter_mut().for_each(Loudspeaker::begin);
-                    events.send(LaneEvent::SpeechStarted { utterance, stream, times }).await;
+                    self.listener.events.send(LaneEvent::SpeechStarted { utterance, stream, times }).await;
                 }
                 Play::Clause(text, lasts) => {
                     let begin = self.when(self.heard + PACKET * u32::from(held.is_some()));
@@ -80,29 +80,22 @@ impl Player {
                 }
                 Play::Packet(packet) => {
                     if let (Some((_, stream, sequence)), Some(payload)) = (&mut open, held.replace(packet)) {
-                        self.send(&events, *stream, sequence, false, payload).await;
+                        self.send(*stream, sequence, false, payload).await;
                     }
                 }
                 Play::End => {
                     if let Some((utterance, stream, mut sequence)) = open.take() {
                         if let Some(payload) = held.take() {
-                            self.send(&events, stream, &mut sequence, true, payload).await;
+                            self.send(stream, &mut sequence, true, payload).await;
                         }
-                        events.send(LaneEvent::SpeechEnded { utterance, stream }).await;
+                        self.listener.events.send(LaneEvent::SpeechEnded { utterance, stream }).await;
                     }
                 }
             }
         }
     }
 
-    async fn send<K: Copy>(
-        &mut self,
-        events: &Outlet<K, LaneEvent>,
-        stream: StreamId,
-        sequence: &mut u32,
-        last: bool,
-        payload: Bytes,
-    ) {
+    async fn send(&mut self, stream: StreamId, sequence: &mut u32, last: bool, payload: Bytes) {
         let now = Instant::now();
         self.heard = self.heard.max(now);
         tokio::time::sleep_until(self.heard - LEAD.min(self.heard.duration_since(now))).await;
@@ -113,11 +106,11 @@ impl Player {
         }
         let packet = LaneEvent::Packet { stream, sequence: *sequence, first: *sequence == 0, last, payload };
         *sequence += 1;
-        events.send(packet).await;
+        self.listener.events.send(packet).await;
     }
 
     /// `at` on the server's clock; what is past counts as now, since nothing is heard before it was sent.
     fn when(&self, at: Instant) -> Millis {
-        self.clock.now() + at.saturating_duration_since(Instant::now())
+        self.listener.clock.now() + at.saturating_duration_since(Instant::now())
     }
 }

@@ -4,7 +4,7 @@
 //! by [`super::pace`].
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,18 +13,18 @@ use tokio::sync::mpsc;
 
 use super::{
     event::{LaneEvent, StageTimes, Stretch},
-    pace::Pace,
+    listener::Listener,
     player::Play,
     stages::Stages,
-    task::{Outlet, millis},
+    task::millis,
 };
 use crate::{
     audio::opus::Encoder,
     ids::{StreamId, UtteranceId},
     inference::{JobError, Priority, worker::Done},
-    language::{Language, Voice},
+    language::Voice,
     privacy::Redacted,
-    time::{Clock, Millis, SampleRate},
+    time::{Millis, SampleRate},
     tts::{Speech, TtsJob},
 };
 
@@ -60,42 +60,20 @@ pub(super) struct Clause {
     pub(super) speech_end: Option<Millis>,
 }
 
-/// A listener's [`Pace`], which his lane's tasks share.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SharedPace(Arc<Mutex<Pace>>);
-
-impl SharedPace {
-    pub(super) fn get(&self) -> MutexGuard<'_, Pace> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The task. See the module's page.
 pub(super) struct Synthesis<K> {
-    stages: Stages,
-    language: Language,
+    listener: Arc<Listener<K>>,
     voice: Voice,
-    clock: Clock,
-    events: Arc<Outlet<K, LaneEvent>>,
     play_tx: mpsc::Sender<Play>,
-    pace: SharedPace,
     next_stream: u16,
     /// Encodes the audio stream of the utterance, once there is one.
     encoder: Option<Encoder>,
 }
 
 impl<K: Copy> Synthesis<K> {
-    /// Says what it speaks to `events`, and hands it to the player through `play_tx`.
-    pub(super) fn new(
-        stages: Stages,
-        language: Language,
-        voice: Voice,
-        clock: Clock,
-        events: Arc<Outlet<K, LaneEvent>>,
-        play_tx: mpsc::Sender<Play>,
-        pace: SharedPace,
-    ) -> Self {
-        Self { stages, language, voice, clock, events, play_tx, pace, next_stream: 0, encoder: None }
+    /// Hands what it speaks to the player through `play_tx`.
+    pub(super) fn new(listener: Arc<Listener<K>>, voice: Voice, play_tx: mpsc::Sender<Play>) -> Self {
+        Self { listener, voice, play_tx, next_stream: 0, encoder: None }
     }
 
     /// Speaks until nothing more can come.
@@ -105,10 +83,10 @@ impl<K: Copy> Synthesis<K> {
                 Say::Clause(clause) => {
                     let utterance = clause.utterance;
                     let spoken = self.speak(clause).await;
-                    self.pace.get().spoken();
+                    self.listener.pace().spoken();
                     if let Err(error) = spoken {
                         tracing::debug!(%utterance, %error, "a clause was not spoken");
-                        self.events.send(LaneEvent::Failed { utterance, error }).await;
+                        self.listener.events.send(LaneEvent::Failed { utterance, error }).await;
                     }
                 }
                 Say::Voice(voice) => self.voice = voice,
@@ -118,14 +96,15 @@ impl<K: Copy> Synthesis<K> {
     }
 
     async fn speak(&mut self, clause: Clause) -> Result<(), JobError> {
-        let (now, first) = (self.clock.now(), self.encoder.is_none());
+        let (now, first) = (self.listener.clock.now(), self.encoder.is_none());
         let (speed, silent) = {
-            let pace = self.pace.get();
+            let pace = self.listener.pace();
             (pace.speed(now, clause.brisk), pace.is_silent(now))
         };
-        let job = TtsJob { language: self.language, voice: self.voice, text: clause.text.clone(), speed, first };
+        let job = TtsJob { language: self.listener.language, voice: self.voice, text: clause.text.clone(), speed, first };
+        let Stages { tts, options, .. } = &self.listener.stages;
         let priority = if first || silent { Priority::FirstClause } else { Priority::Clause };
-        let spoken = self.stages.tts.submit(job, priority, self.stages.options.deadlines.tts())?.output().await?;
+        let spoken = tts.submit(job, priority, options.deadlines.tts())?.output().await?;
         if spoken.output.samples.is_empty() { Ok(()) } else { self.enqueue(clause, spoken).await }
     }
 
@@ -137,7 +116,8 @@ impl<K: Copy> Synthesis<K> {
             None => {
                 let stream = StreamId(self.next_stream);
                 self.next_stream = self.next_stream.wrapping_add(1);
-                let encoder = Encoder::new(&self.stages.options.encoder).map_err(|error| JobError::failed("encode", error))?;
+                let encoder =
+                    Encoder::new(&self.listener.stages.options.encoder).map_err(|error| JobError::failed("encode", error))?;
                 (Some(stream), encoder)
             }
         };
@@ -157,17 +137,17 @@ impl<K: Copy> Synthesis<K> {
         let encode = began.elapsed();
         metrics::histogram!("tongchuan_stage_seconds", "stage" => "encode").record(encode.as_secs_f64());
         self.encoder = Some(encoder);
-        let now = self.clock.now();
+        let now = self.listener.clock.now();
         let late = {
-            let mut pace = self.pace.get();
+            let mut pace = self.listener.pace();
             let late = speech_end.and_then(|speech_end| pace.late(now, speech_end));
             pace.enqueued(now, audio + pause);
             late
         };
         if let Some(lag) = late {
-            self.events.send(LaneEvent::Behind(lag)).await;
+            self.listener.events.send(LaneEvent::Behind(lag)).await;
         }
-        self.events.send(LaneEvent::Spoken { utterance, source, text: text.clone(), audio, pause }).await;
+        self.listener.events.send(LaneEvent::Spoken { utterance, source, text: text.clone(), audio, pause }).await;
         if let Some(stream) = start {
             let times = StageTimes { queue: millis(queued), tts: millis(ran), encode: millis(encode), ..StageTimes::default() };
             let _ = self.play_tx.send(Play::Start { utterance, stream, times, speech_end }).await;
