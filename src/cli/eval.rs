@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Write as _, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::PossibleValue};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ use crate::{
     },
     language::{Language, Spoken, Voice},
     pipeline::{
-        policy,
+        policy::Mode,
         stages::{PipelineOptions, Stages},
     },
     router::RoomSerial,
@@ -78,27 +78,17 @@ pub(super) struct Eval {
     fake_stages: bool,
 }
 
-/// How the pipeline interprets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    /// While somebody speaks.
-    Simultaneous,
-    /// When a sentence is over.
-    Sentence,
-}
-
-impl Mode {
-    fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+impl ValueEnum for Mode {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Simultaneous, Self::Sentence]
     }
 
-    /// The pipeline's options in this mode.
-    fn apply(self, options: PipelineOptions) -> PipelineOptions {
-        let mode = match self {
-            Mode::Simultaneous => policy::Mode::Simultaneous,
-            Mode::Sentence => policy::Mode::Sentence,
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Simultaneous => "While somebody speaks",
+            Self::Sentence => "When a sentence is over",
         };
-        PipelineOptions { mode, ..options }
+        Some(PossibleValue::new(self.name()).help(help))
     }
 }
 
@@ -133,7 +123,7 @@ impl Eval {
         directions.dedup();
         let own = config.glossary()?;
         for mode in &self.mode {
-            let options = Arc::new(mode.apply((*stages.options).clone()));
+            let options = Arc::new(PipelineOptions { mode: *mode, ..(*stages.options).clone() });
             let stages = Stages { options, ..stages.clone() };
             let player = Player::new(stages, own.clone(), &directions).await?;
             let before = stage_seconds(&metrics.render());
@@ -184,7 +174,8 @@ impl Eval {
         let played: Vec<_> = played.buffered(usize::from(self.jobs)).try_collect().await?;
         let memory_mib = played.iter().flat_map(|(_, _, memory)| memory.iter().copied()).collect();
         let (clips, events): (Vec<Measures>, Vec<_>) = played.into_iter().map(|(measures, events, _)| (measures, events)).unzip();
-        let run = Run { mode: mode.name(), summaries: summarise(&clips), real_time_factors: Vec::new(), memory_mib, clips };
+        let run =
+            Run { mode: mode.name().to_owned(), summaries: summarise(&clips), real_time_factors: Vec::new(), memory_mib, clips };
         Ok((run, events))
     }
 

@@ -68,6 +68,16 @@ pub enum Mode {
     Sentence,
 }
 
+impl Mode {
+    /// As it is written in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Simultaneous => "simultaneous",
+            Self::Sentence => "sentence",
+        }
+    }
+}
+
 /// What the policy wants done.
 #[derive(Debug)]
 pub enum Output {
