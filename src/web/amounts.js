@@ -284,6 +284,19 @@ function round(value) {
   return Math.round(value * 1e6) / 1e6;
 }
 
+/** Making one takes longer than writing a number with it. @type {Map<string, Intl.NumberFormat>} */
+const NUMBER_FORMATS = new Map();
+
+/** @param {string} lang @param {number} least @param {number} most digits after the point */
+function numberFormat(lang, least, most) {
+  const key = `${lang} ${least} ${most}`;
+  const known = NUMBER_FORMATS.get(key);
+  if (known) return known;
+  const format = new Intl.NumberFormat([lang, 'en'], { numberingSystem: 'latn', minimumFractionDigits: least, maximumFractionDigits: most });
+  NUMBER_FORMATS.set(key, format);
+  return format;
+}
+
 /**
  * The amount as people of a language write it, always in Western digits: they are on every price tag.
  * @param {{kind: string, value: number, unit: string | null}} amount @param {string} lang
@@ -291,7 +304,7 @@ function round(value) {
 export function formatAmount(amount, lang) {
   const money = amount.kind === 'money';
   const cents = money && !Number.isInteger(amount.value);
-  const digits = new Intl.NumberFormat([lang, 'en'], { numberingSystem: 'latn', minimumFractionDigits: cents ? 2 : 0, maximumFractionDigits: money ? 2 : 3 }).format(amount.value);
+  const digits = numberFormat(lang, cents ? 2 : 0, money ? 2 : 3).format(amount.value);
   if (!money) return amount.unit === null ? digits : /^[%％]$/u.test(amount.unit) ? `${digits}%` : `${digits} ${amount.unit}`;
   const currency = CURRENCIES.find((c) => c.code === amount.unit);
   if (!currency) return amount.unit ? `${digits} ${amount.unit}` : digits;

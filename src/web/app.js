@@ -9,6 +9,7 @@ import { readJoin } from './invitation.js';
 import { TAGS, firstKnown } from './languages.js';
 import { Session } from './session.js';
 import { loadSession, loadSettings, saveSession, saveSettings } from './settings.js';
+import { isSilenced } from './state.js';
 import { thisBrowser } from './browser.js';
 import { endView } from './view-end.js';
 import { roomView } from './view-room.js';
@@ -207,7 +208,7 @@ install.addEventListener('change', render);
 
 // Any tap will do for the sound, not only the one on its button.
 document.addEventListener('click', () => {
-  if (session.state.audio === 'blocked' || session.state.audio === 'interrupted') session.unlock();
+  if (isSilenced(session.state)) session.unlock();
 });
 
 addEventListener('pagehide', () => session.keep());

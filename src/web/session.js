@@ -10,7 +10,7 @@ import { Connection } from './connection.js';
 import { RoomError, joinLink, makeRoom } from './invitation.js';
 import { Playback } from './playback.js';
 import { saveSession } from './settings.js';
-import { canTalk, initial, peerState, reduce } from './state.js';
+import { canTalk, initial, isSilenced, peerState, reduce } from './state.js';
 
 /** @typedef {import('./settings.js').Settings} Settings */
 /** @typedef {import('./invitation.js').Join} Join */
@@ -75,7 +75,7 @@ export class Session extends EventTarget {
       const mic = /** @type {CustomEvent} */ (event).detail;
       this.dispatch({ type: 'mic', mic });
       // Most browsers let a page that hears play sound without another tap: what was blocked before gets another try.
-      if (mic.state === 'on' && (this.state.audio === 'blocked' || this.state.audio === 'interrupted')) this.unlock();
+      if (mic.state === 'on' && isSilenced(this.state)) this.unlock();
       this.#noteReady();
     });
     capture.addEventListener('level', (event) => {

@@ -142,6 +142,11 @@ export function peerState(state) {
   return state.peers.every((p) => p.away) ? 'away' : 'here';
 }
 
+/** Sound that should play does not: a tap of the person's may help. @param {State} state */
+export function isSilenced(state) {
+  return state.audio === 'blocked' || state.audio === 'interrupted';
+}
+
 /** True when words can go out now. @param {State} state */
 export function canTalk(state) {
   return state.phase === 'room' && state.link === 'open' && (state.mic.state === 'on' || state.mic.state === 'muted');

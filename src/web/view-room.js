@@ -6,7 +6,7 @@
 import { thisBrowser } from './browser.js';
 import { button, h, setText } from './dom.js';
 import { nameIn } from './languages.js';
-import { peerState } from './state.js';
+import { isSilenced, peerState } from './state.js';
 import { captionsView } from './view-captions.js';
 import { controlsView } from './view-controls.js';
 import { fullView } from './view-full.js';
@@ -33,7 +33,7 @@ export function banners({ t, session, actions }, state, browser) {
   }
   if (state.mic.state === 'missing') all.push({ key: 'mic-missing', kind: 'bad', text: t('mic_missing'), ...(browser === 'inapp' ? { more: t('mic_inapp') } : {}), actions: [again] });
   if (state.mic.state === 'interrupted') all.push({ key: 'mic-interrupted', kind: 'ask', text: t('mic_interrupted'), actions: [[t('mic_resume'), () => session.startMicrophone()]] });
-  if (state.audio === 'blocked' || state.audio === 'interrupted') {
+  if (isSilenced(state)) {
     all.push({ key: 'audio', kind: 'ask', text: t('audio_blocked'), actions: [[t('audio_unblock'), () => actions.unlock()]] });
   }
   const peer = peerState(state);
