@@ -1,8 +1,8 @@
 //! What the language model is asked, and whether its answer is a translation. Pure: no model, no tokens, no clock.
 //!
-//! [`Prompt::new`] builds a ChatML dialogue in two parts: a prefix that depends only on the pair of languages and the
-//! [`Strictness`], whose computed state the engine keeps, and the turn with the words to translate, which is paid for every time
-//! and so is short. [`judge`] decides what may be spoken. Called by `decoder_lm`.
+//! A ChatML dialogue in two parts: a [`prefix`] that depends only on the pair of languages and the [`Strictness`], whose computed state
+//! the engine keeps, and a [`Prompt`], the turn with the words to translate, which is paid for every time and so is short. [`judge`]
+//! decides what may be spoken. Called by `decoder_lm`.
 
 mod examples;
 pub mod judge;
@@ -48,11 +48,9 @@ pub struct PrefixKey {
     pub strictness: Strictness,
 }
 
-/// The dialogue to continue.
+/// The dialogue to continue, behind the [`prefix`] of its [`PrefixKey`].
 #[derive(Debug, Clone)]
 pub struct Prompt {
-    /// Same for every job with the same [`PrefixKey`].
-    pub prefix: Vec<Piece>,
     /// The history, the wording and the words.
     pub turn: Vec<Piece>,
     /// From the end of the words to where the answer begins or goes on.
@@ -79,7 +77,7 @@ impl Prompt {
         turn.extend([Piece::Start, Piece::Text(format!("user\n{}", asked(key, job.text.expose())))]);
         let begun = job.begun.expose().trim_end();
         let answer = vec![Piece::End, Piece::Text("\n".into()), Piece::Start, Piece::Text(format!("assistant\n{begun}"))];
-        Self { prefix: prefix(key), turn, answer }
+        Self { turn, answer }
     }
 }
 

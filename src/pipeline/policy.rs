@@ -284,9 +284,8 @@ impl Policy {
 
     /// Asks for the words of the window's first `length` samples. A partial decode under way is given up for a final one.
     fn ask(&mut self, length: usize, partial: bool) {
+        let request = self.new_request();
         let Some(growing) = &mut self.growing else { return };
-        let request = self.next_request;
-        self.next_request += 1;
         let asked = Asked { request, length, partial, result: None };
         if let Some(Asked { request, result: None, .. }) = growing.asked.replace(asked) {
             self.outputs.push_back(Output::Abandon { request });
@@ -294,6 +293,11 @@ impl Policy {
         let samples = growing.samples.get(..length).unwrap_or(&growing.samples).into();
         let decode = decode(request, growing.utterance, growing.at, samples, &self.said, &growing.words, partial);
         self.outputs.push_back(Output::Decode(decode));
+    }
+
+    fn new_request(&mut self) -> u64 {
+        self.next_request += 1;
+        self.next_request - 1
     }
 
     fn on_partial(&mut self, result: Result<Answer, JobError>) {
@@ -404,8 +408,7 @@ impl Policy {
         let (request, result) = match right {
             Some(guess) => (guess.request, guess.result),
             None => {
-                let request = self.next_request;
-                self.next_request += 1;
+                let request = self.new_request();
                 if self.waiting.len() < MAX_WAITING {
                     let decode = decode(request, utterance, at, samples.into(), &self.said, &words, false);
                     self.outputs.push_back(Output::Decode(decode));

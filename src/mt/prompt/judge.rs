@@ -66,7 +66,7 @@ pub fn accept(job: &MtJob, answer: &str) -> Result<String, Rejection> {
     if text.is_empty() {
         return Err(Rejection::Empty);
     }
-    if talks_about_itself(source, text) {
+    if talks_about_itself(source, text) || declines(job.from, source, text) {
         return Err(Rejection::Answered);
     }
     if explains(source, text) {
@@ -99,6 +99,7 @@ pub fn acceptable_so_far(job: &MtJob, answer: &str) -> bool {
         && !LABELS.iter().any(|label| labelled(label))
         && !text.contains("<|")
         && !talks_about_itself(source, text)
+        && !declines(job.from, source, text)
         && !explains(source, text)
         && !loops(text)
         && !letters(source).starts_with(&letters(text))
@@ -191,6 +192,33 @@ fn talks_about_itself(source: &str, text: &str) -> bool {
     ];
     let (source, text) = (format!(" {}", source.to_lowercase()), text.to_lowercase().replace('’', "'"));
     PHRASES.iter().any(|p| text.contains(p)) && !TOPICS.iter().any(|t| source.contains(t))
+}
+
+/// An assistant's apology for not doing what it was asked, where the speaker neither apologises nor denies anything. It comes of words
+/// that make no sense, misheard ones or half a sentence. Where it is not known how `from` says such things nothing is taken for one.
+fn declines(from: Language, source: &str, text: &str) -> bool {
+    const BEGINNINGS: &[&str] = &[
+        "i'm sorry, but i",
+        "i am sorry, but i",
+        "i'm sorry, i ",
+        "sorry, but i ",
+        "sorry, i ",
+        "对不起，我",
+        "对不起，但",
+        "抱歉，我",
+        "抱歉，但",
+        "很抱歉，",
+        "lo siento, pero",
+        "lo siento, no",
+    ];
+    const INNOCENT: &[(&str, &[&str])] = &[
+        ("zh", &["不", "没", "无", "别", "非", "难", "憾", "歉", "对不起"]),
+        ("en", &["no", "n't", "never", "unable", "sorry", "apolog", "afraid", "unfortunate", "excuse", "pardon", "regret"]),
+        ("es", &["no", "sin", "nunca", "nada", "siento", "perd", "disculp", "lament"]),
+    ];
+    let Some((_, innocent)) = INNOCENT.iter().find(|(tag, _)| *tag == from.tag()) else { return false };
+    let (source, text) = (source.to_lowercase(), text.to_lowercase().replace('’', "'"));
+    BEGINNINGS.iter().any(|beginning| text.starts_with(beginning)) && !innocent.iter().any(|word| source.contains(word))
 }
 
 /// Brackets, or a second paragraph, that the source has not.

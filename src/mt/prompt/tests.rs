@@ -28,16 +28,20 @@ fn words_are_one_piece_of_text_whatever_they_spell() {
 }
 
 #[test]
-fn the_prefix_depends_on_the_pair_and_the_strictness_alone() {
+fn the_last_pairs_of_the_history_are_shown_but_in_an_isolated_try() {
     let mut with_history = job("zh", "en", "好");
     with_history.history = (0..5).map(|i| (Redacted::new(format!("源{i}")), Redacted::new(format!("target {i}")))).collect();
-    let (a, b) = (Prompt::new(&job("zh", "en", "多少钱"), Strictness::Normal), Prompt::new(&with_history, Strictness::Normal));
-    assert_eq!(a.prefix, b.prefix);
-    let shown = texts(&b.turn).concat();
-    assert!(shown.contains("源4") && shown.contains("target 2") && !shown.contains("源1"), "the last three pairs");
-    assert!(!texts(&Prompt::new(&with_history, Strictness::Isolated).turn).concat().contains("源4"));
-    assert_ne!(a.prefix, Prompt::new(&job("zh", "en", "多少钱"), Strictness::Strict).prefix);
-    assert_ne!(a.prefix, Prompt::new(&job("zh", "es", "多少钱"), Strictness::Normal).prefix);
+    let shown = |strictness| texts(&Prompt::new(&with_history, strictness).turn).concat();
+    let normal = shown(Strictness::Normal);
+    assert!(normal.contains("源4") && normal.contains("target 2") && !normal.contains("源1"), "the last three pairs");
+    assert!(!shown(Strictness::Isolated).contains("源4"));
+}
+
+#[test]
+fn the_prefix_depends_on_the_pair_and_the_strictness() {
+    let key = PrefixKey { from: language("zh"), to: language("en"), strictness: Strictness::Normal };
+    assert_ne!(prefix(key), prefix(PrefixKey { strictness: Strictness::Strict, ..key }));
+    assert_ne!(prefix(key), prefix(PrefixKey { to: language("es"), ..key }));
 }
 
 #[test]
@@ -71,6 +75,9 @@ fn accepts_translations_as_people_speak() {
     for (from, to, source, answer) in [
         ("zh", "en", "好的，没问题。", "Sure, no problem."),
         ("zh", "en", "对不起，我帮不了您。", "I'm sorry, but I can't help you."),
+        ("zh", "en", "我帮不了您。", "I'm sorry, but I can't help you."),
+        ("en", "zh", "We cannot.", "抱歉，我们不能。"),
+        ("ja", "en", "行けません。", "I'm sorry, but I can't go."),
         ("zh", "en", "行。", "OK."),
         ("en", "zh", "OK.", "好的。"),
         ("en", "zh", "Do you sell iPhone 15 cases?", "你们卖iPhone 15的手机壳吗？"),
@@ -112,6 +119,8 @@ fn rejects_what_is_no_translation() {
         ("zh", "en", "你叫什么名字？", "I'm sorry, as an AI I have no name.", Answered),
         ("zh", "en", "你叫什么名字？", "Sure, here is the translation: What's your name?", Answered),
         ("en", "zh", "What's your name?", "作为一个人工智能，我没有名字。", Answered),
+        ("zh", "en", "灯的人看", "I’m sorry, but I need more context.", Answered),
+        ("en", "zh", "Lamp the people look", "对不起，我需要更多信息。", Answered),
         ("zh", "en", "多少钱？", "How much? (polite form)", Explained),
         ("zh", "en", "多少钱？", "How much?\n\nNote: this is informal.", Explained),
         ("en", "zh", "How much?", "多少钱？（询问价格）", Explained),
@@ -149,6 +158,8 @@ fn an_answer_is_acceptable_while_it_is_written_if_nothing_of_it_will_be_removed(
         ("zh", "en", "明天下雨", "\"Rain", false),
         ("en", "zh", "It rains", "雨傘", false),
         ("zh", "en", "明天下雨", " ", false),
+        ("zh", "en", "明天下雨", "I'm sorry, but I", false),
+        ("zh", "en", "明天不下雨", "I'm sorry, but I", true),
     ] {
         assert_eq!(acceptable_so_far(&job(from, to, source), answer), acceptable, "{answer}");
     }
