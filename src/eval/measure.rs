@@ -348,6 +348,8 @@ pub struct Summary {
     pub end_lag_s: Spread,
     /// In clips of two minutes and more: how much larger the ear-voice span is at the end than at one minute.
     pub drift_s: Spread,
+    /// In such clips: the mean ear-voice span of each minute.
+    pub ear_voice_by_minute_s: Vec<f64>,
     /// See [`Measures`].
     pub retractions: usize,
     /// See [`Measures`].
@@ -415,22 +417,40 @@ fn of_direction(from: &str, to: &str, clips: &[Measures]) -> Summary {
         last_phrase_lag_s: each(|c| &c.last_phrase_lag_s),
         end_lag_s: Spread::of(clips.iter().filter_map(|c| c.end_lag_s)),
         drift_s: Spread::of(clips.iter().filter_map(|c| drift(c))),
+        ear_voice_by_minute_s: by_minute(&clips),
         retractions: sum(|c| c.retractions),
         untranslated: sum(|c| c.untranslated),
         errors: sum(|c| c.errors),
     }
 }
 
-/// How much the ear-voice span grew between one minute and the end of a long clip: medians over 30 s of speech.
+/// Clips of so many seconds are long enough to see whether the interpretation falls behind.
+const LONG_CLIP_S: f64 = 120.0;
+
+/// How much the mean ear-voice span grew between the minute around the first one and the last one of a long clip. In half of the time
+/// there are no more than seven or ten phrases, whose spans differ by several seconds, whatever was before them.
 pub fn drift(clip: &Measures) -> Option<f64> {
     let around = |from: f64, to: f64| {
         let lags = clip.phrases.iter().filter(|p| (from..to).contains(&p.from_s)).map(Phrase::lag_s);
-        Spread::of(lags).p50
+        Spread::of(lags).mean
     };
-    if clip.seconds < 120.0 {
+    if clip.seconds < LONG_CLIP_S {
         return None;
     }
-    Some(around(clip.seconds - 30.0, f64::INFINITY)? - around(45.0, 75.0)?)
+    Some(around(clip.seconds - 60.0, f64::INFINITY)? - around(30.0, 90.0)?)
+}
+
+/// The mean ear-voice span of each minute of long clips; what is less than a minute at a clip's end is counted to the one before.
+pub fn by_minute(clips: &[&Measures]) -> Vec<f64> {
+    let mut minutes: Vec<Vec<f64>> = Vec::new();
+    for clip in clips.iter().filter(|clip| clip.seconds >= LONG_CLIP_S) {
+        let count = (clip.seconds / 60.0) as usize;
+        minutes.resize(minutes.len().max(count), Vec::new());
+        for phrase in &clip.phrases {
+            minutes[((phrase.from_s / 60.0) as usize).min(count - 1)].push(phrase.lag_s());
+        }
+    }
+    minutes.into_iter().filter_map(|lags| Spread::of(lags).mean).collect()
 }
 
 #[cfg(test)]

@@ -72,6 +72,10 @@ impl Report {
             row("LAAL computation-aware, s", |_, s| spread(&s.laal_aware_s)),
             row("LAAL computation-unaware, s", |_, s| spread(&s.laal_unaware_s)),
             row("ear-voice span, s", |_, s| spread(&s.ear_voice_s)),
+            row("its mean in each minute, s", |_, s| {
+                let means: Vec<_> = s.ear_voice_by_minute_s.iter().map(|mean| format!("{mean:.1}")).collect();
+                if means.is_empty() { "–".into() } else { means.join(" ") }
+            }),
             row("start lag (utterances over 6 s), s", |_, s| spread(&s.start_lag_s)),
             row("first audio after the last word, s", |_, s| spread(&s.first_audio_lag_s)),
             row("last phrase after the last word, s", |_, s| spread(&s.last_phrase_lag_s)),

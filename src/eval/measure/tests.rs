@@ -132,8 +132,12 @@ fn summaries_are_by_direction_and_weighted() {
 #[test]
 fn drift_compares_the_end_with_the_first_minute() {
     let phrase = |from_s: f64, lag: f64| Phrase { from_s, to_s: from_s + 2.0, ready_s: 0.0, heard_s: from_s + lag, audio_s: 1.0 };
-    let phrases = vec![phrase(10.0, 9.0), phrase(50.0, 2.0), phrase(60.0, 2.5), phrase(70.0, 3.0), phrase(175.0, 4.0)];
-    let long = Measures { seconds: 180.0, phrases, ..Measures::default() };
+    let phrases = vec![phrase(10.0, 9.0), phrase(50.0, 2.0), phrase(80.0, 3.0), phrase(130.0, 3.0), phrase(181.0, 5.0)];
+    let long = Measures { seconds: 182.0, phrases, ..Measures::default() };
     assert_eq!(drift(&long), Some(1.5));
-    assert_eq!(drift(&Measures { seconds: 60.0, ..long }), None);
+    assert_eq!(by_minute(&[&long]), [5.5, 3.0, 4.0]);
+    let short = Measures { seconds: 60.0, ..long.clone() };
+    assert_eq!((drift(&short), by_minute(&[&short])), (None, vec![]));
+    let other = Measures { seconds: 120.0, phrases: vec![phrase(70.0, 5.0)], ..Measures::default() };
+    assert_eq!(by_minute(&[&other, &long]), [5.5, 4.0, 4.0]);
 }
