@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 export const ROOT = resolve(fileURLToPath(new URL('../../../..', import.meta.url)));
-export const BINARY = process.env.TONGCHUAN_BIN ?? join(ROOT, 'target/debug/tongchuan');
+export const BINARY = process.env.TONGCHUAN_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/tongchuan');
 
 /** Loading and warming all models takes seconds; on a loaded two-core machine a minute is still no mistake. */
 const READY_WITHIN_MS = 180_000;

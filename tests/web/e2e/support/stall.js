@@ -35,8 +35,9 @@ export class Stall {
 
   async open() {
     const since = Date.now();
-    const [, merchant, buyer] = await Promise.all([
-      this.server.start(),
+    // First: without it no browser may be left open, or the run never ends.
+    await this.server.start();
+    const [merchant, buyer] = await Promise.all([
       Phone.launch({ name: 'merchant', locale: 'zh-CN' }),
       Phone.launch({ name: 'buyer', locale: 'en-US' }),
     ]);
