@@ -88,7 +88,7 @@ impl ValueEnum for Mode {
             Self::Simultaneous => "While somebody speaks",
             Self::Sentence => "When a sentence is over",
         };
-        Some(PossibleValue::new(self.name()).help(help))
+        Some(PossibleValue::new(self.as_str()).help(help))
     }
 }
 
@@ -174,8 +174,13 @@ impl Eval {
         let played: Vec<_> = played.buffered(usize::from(self.jobs)).try_collect().await?;
         let memory_mib = played.iter().flat_map(|(_, _, memory)| memory.iter().copied()).collect();
         let (clips, events): (Vec<Measures>, Vec<_>) = played.into_iter().map(|(measures, events, _)| (measures, events)).unzip();
-        let run =
-            Run { mode: mode.name().to_owned(), summaries: summarise(&clips), real_time_factors: Vec::new(), memory_mib, clips };
+        let run = Run {
+            mode: mode.as_str().to_owned(),
+            summaries: summarise(&clips),
+            real_time_factors: Vec::new(),
+            memory_mib,
+            clips,
+        };
         Ok((run, events))
     }
 

@@ -22,6 +22,9 @@ use crate::{
 /// Utterances longer than this must be interpreted while they are spoken: the start lag counts only them.
 const LONG_UTTERANCE_S: f64 = 6.0;
 
+/// Clips of so many seconds are long enough to see whether the interpretation falls behind.
+const LONG_CLIP_S: f64 = 120.0;
+
 /// One clip.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Measures {
@@ -423,9 +426,6 @@ fn of_direction(from: &str, to: &str, clips: &[Measures]) -> Summary {
         errors: sum(|c| c.errors),
     }
 }
-
-/// Clips of so many seconds are long enough to see whether the interpretation falls behind.
-const LONG_CLIP_S: f64 = 120.0;
 
 /// How much the mean ear-voice span grew between the minute around the first one and the last one of a long clip. In half of the time
 /// there are no more than seven or ten phrases, whose spans differ by several seconds, whatever was before them.

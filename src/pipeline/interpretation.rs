@@ -46,7 +46,7 @@ pub(super) struct Interpretation {
     brisk: bool,
 }
 
-/// The words of an utterance that came and were not interpreted.
+/// What was heard of an utterance.
 struct Heard {
     /// When its first words came, committed or not.
     began: Millis,

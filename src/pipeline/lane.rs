@@ -29,7 +29,10 @@ use super::{
 };
 use crate::{
     ids::UtteranceId,
-    inference::{JobError, Priority, worker::Done},
+    inference::{
+        JobError, Priority,
+        worker::{Done, Pending},
+    },
     language::{Language, Voice},
     mt::{MtJob, Translation},
     privacy::Redacted,
@@ -231,6 +234,12 @@ impl<K: Copy> Lane<K> {
         MtJob { text, history: current.history().to_vec(), ..job }
     }
 
+    /// Asks the translator.
+    fn submit(&self, job: MtJob, priority: Priority) -> Result<Pending<Translation>, JobError> {
+        let Stages { mt, options, .. } = &self.listener.stages;
+        mt.submit(job, priority, options.deadlines.mt())
+    }
+
     /// Lets the translator read the words that are there of a segment and draft its translation, while the rest is being said.
     fn read_ahead(&mut self) {
         let Some(current) = self.current.as_ref().filter(|_| self.mode() == Mode::Simultaneous) else { return };
@@ -249,8 +258,7 @@ impl<K: Copy> Lane<K> {
         let (begun, guess) = (current.draft().shown().into(), current.draft().latest().into());
         let job = MtJob { ahead: Some(tokens), begun, guess, ..self.job(current, &guard) };
         // A full queue means that the machine has better things to do.
-        let Stages { mt, options, .. } = &self.listener.stages;
-        let pending = mt.submit(job, Priority::PartialAsr, options.deadlines.mt()).ok();
+        let pending = self.submit(job, Priority::PartialAsr).ok();
         self.ahead = pending.map(|pending| Box::pin(pending.output()) as BoxFuture<'static, _>);
     }
 
@@ -295,8 +303,7 @@ impl<K: Copy> Lane<K> {
                 job.begun = Redacted::default();
                 running.give_up();
                 self.current.iter_mut().for_each(Interpretation::say_anew);
-                let Stages { mt, options, .. } = &self.listener.stages;
-                mt.submit(job.clone(), Priority::Mt, options.deadlines.mt())?.output().await?
+                self.submit(job.clone(), Priority::Mt)?.output().await?
             }
             translated => translated?,
         };
@@ -331,8 +338,7 @@ impl<K: Copy> Lane<K> {
         let (running_tx, mut running_rx) = watch::channel(Redacted::default());
         let job = MtJob { running: Some(running_tx), ..job };
         let began = tokio::time::Instant::now();
-        let Stages { mt, options, .. } = &self.listener.stages;
-        let pending = mt.submit(job, Priority::Mt, options.deadlines.mt())?.output();
+        let pending = self.submit(job, Priority::Mt)?.output();
         tokio::pin!(pending);
         loop {
             tokio::select! {

@@ -70,7 +70,7 @@ pub enum Mode {
 
 impl Mode {
     /// As it is written in the configuration.
-    pub const fn name(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Simultaneous => "simultaneous",
             Self::Sentence => "sentence",
