@@ -29,7 +29,7 @@
 //! - *echo*: what a microphone hears of the room's own loudspeakers; *cross-talk*: of the other person. Neither is interpreted.
 //! - *endpoint*: knowing that an utterance is over; *hangover*: the silence it takes.
 //!
-//! # Invariants (`tests/layering.rs` checks what can be read off the source)
+//! # Invariants (`tests/weightless/layering.rs` checks what can be read off the source)
 //!
 //! - Only `transport` names axum, only `transport` and `client` tungstenite, only `audio::opus` the Opus binding, only `asr::whisper`
 //!   whisper_rs; only `inference::onnx` builds ONNX Runtime sessions.

@@ -1,6 +1,6 @@
 //! What people say is private: text of speech travels in [`Redacted`], secrets in [`Secret`]; neither can print itself.
 //!
-//! `tests/privacy.rs` runs a whole conversation at the most verbose log level and looks for its words.
+//! `tests/log_privacy.rs` runs a whole conversation at the most verbose log level and looks for its words.
 
 use std::fmt;
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { line, peakDb, seconds, writeWav } from './support/audio.js';
 import { percentile, report } from './support/report.js';
-import { errorRate } from './support/score.js';
+import { errorRate, soundErrorRate } from './support/score.js';
 import { recognise } from './support/stall.js';
 
 /** What whisper base hears in these recordings is better; a caption worse than that is no caption. */
@@ -31,7 +31,7 @@ export async function interpreted(stall, speaker, ids) {
   const captions = targets.map(({ text }) => text).join(' ');
   assert.ok(!element.muted && !element.paused && element.volume > 0, `the element plays: ${JSON.stringify(element)}`);
   const heard = await recognise(listener, target, samples, writeWav);
-  const lost = errorRate(target, captions, heard);
+  const lost = soundErrorRate(target, captions, heard);
   assert.ok(lost <= HEARD_ERRORS, `shown ${captions}, heard ${heard}: error rate ${lost.toFixed(2)}`);
   report(`${lang} to ${target}: recognised, and heard again`, `${(wrong * 100).toFixed(0)} % and ${(lost * 100).toFixed(0)} % errors`);
   return { sources, targets };

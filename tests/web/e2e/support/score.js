@@ -3,6 +3,7 @@
  *
  * Pure. Chinese, Japanese and Korean are counted by characters, everything else by words. 三十五 and 35 are the same: recognisers write either.
  */
+import { pinyin } from 'pinyin-pro';
 import { parseHan } from '../../../../src/web/amounts.js';
 
 /** @param {string} text */
@@ -31,15 +32,42 @@ export function edits(a, b) {
 }
 
 /**
+ * What is counted.
+ * @param {string} lang
+ * @param {string} text
+ */
+function units(lang, text) {
+  const words = normalised(text);
+  return /^(zh|ja|ko)/.test(lang) ? [...words.replaceAll(' ', '')] : words.split(' ').filter(Boolean);
+}
+
+/**
+ * @param {string[]} expected
+ * @param {string[]} found
+ */
+function rate(expected, found) {
+  return edits(expected, found) / Math.max(expected.length, 1);
+}
+
+/**
  * Edits per unit of the reference; 1 when nothing was heard of it.
  * @param {string} lang
  * @param {string} reference
  * @param {string} hypothesis
  */
 export function errorRate(lang, reference, hypothesis) {
-  const byCharacter = /^(zh|ja|ko)/.test(lang);
+  return rate(units(lang, reference), units(lang, hypothesis));
+}
+
+/**
+ * The same of what can be heard: Chinese by syllables without their tones, as tests/conversation.rs counts it. Which of the characters
+ * that sound alike was meant, no sound says.
+ * @param {string} lang
+ * @param {string} reference
+ * @param {string} hypothesis
+ */
+export function soundErrorRate(lang, reference, hypothesis) {
   /** @param {string} text */
-  const units = (text) => (byCharacter ? [...normalised(text).replaceAll(' ', '')] : normalised(text).split(' ').filter(Boolean));
-  const expected = units(reference);
-  return edits(expected, units(hypothesis)) / Math.max(expected.length, 1);
+  const sounds = (text) => units(lang, text).flatMap((unit) => (lang === 'zh' ? pinyin(unit, { toneType: 'none', type: 'array' }) : [unit]));
+  return rate(sounds(reference), sounds(hypothesis));
 }

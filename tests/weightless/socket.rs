@@ -1,7 +1,5 @@
 //! The whole network side over real sockets, with a scripted pipeline: HTTP endpoints, admission, conversation, shutdown.
 
-mod common;
-
 use std::{
     net::SocketAddr,
     sync::{
@@ -11,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Client, Heard, Scripted, hello, language};
+use crate::common::{Client, Heard, Scripted, hello, language};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

@@ -2,12 +2,10 @@
 //!
 //! Also what is written instead of spoken, and fresh invitations: requests that a phone makes while it comes and goes.
 
-mod common;
-
 use std::{f32::consts::TAU, sync::Arc, time::Duration};
 
+use crate::common::{Client, Heard, Node, Scripted, code, hello, language, pair};
 use bytes::Bytes;
-use common::{Client, Heard, Node, Scripted, code, hello, language, pair};
 use tokio::time::sleep;
 use tongchuan::{
     audio::opus::{Encoder, EncoderOptions},

@@ -2,11 +2,9 @@
 //!
 //! Over real sockets, with scripted stages. Requests are written by hand, so that each header is the test's own.
 
-mod common;
-
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
-use common::Client;
+use crate::common::Client;
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -217,7 +215,7 @@ async fn who_guesses_is_stopped() {
         if upgrade(&server, "").await.status == 429 {
             break;
         }
-        let mut hello = common::hello(&invitation.room, "en", "en");
+        let mut hello = crate::common::hello(&invitation.room, "en", "en");
         hello.token = Some(tongchuan::privacy::Secret::random());
         let mut guesser = Client::dial(server.address()).await;
         assert_eq!(guesser.refused(hello).await, (ErrorCode::BadToken, 4003));
@@ -285,7 +283,7 @@ async fn a_conversation_over_tls_outlives_a_restart_by_its_token() {
     let config = config(state.path(), "0.0.0.0:0");
     let server = start(&config).await;
     let invitation = server.create_room().expect("a room");
-    let mut hello = common::hello(&invitation.room, "zh", "zh");
+    let mut hello = crate::common::hello(&invitation.room, "zh", "zh");
     hello.token = Some(invitation.tokens.merchant.clone());
     for server in [server, start(&config).await] {
         let stream = tls(&server, &kept_certificate(state.path()), "localhost").await.expect("trusted");

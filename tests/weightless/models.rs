@@ -624,7 +624,7 @@ async fn sources_are_tried_in_order_local_file_first_then_the_hub() {
 
 #[test]
 fn the_built_in_catalogue_is_complete() {
-    let catalog = Catalog::parse(include_str!("../models/catalog.toml")).unwrap();
+    let catalog = Catalog::parse(include_str!("../../models/catalog.toml")).unwrap();
     assert_eq!(catalog.profiles.keys().collect::<Vec<_>>(), ["default", "lite"]);
     for platform in ["linux-x86_64", "linux-aarch64", "macos-aarch64", "windows-x86_64"] {
         for model in &catalog.models {

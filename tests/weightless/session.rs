@@ -1,10 +1,8 @@
 //! Sessions and rooms as actors, with a scripted pipeline, in virtual time and without sockets.
 
-mod common;
-
 use std::{sync::Arc, time::Duration};
 
-use common::{Client, Heard, Node, Scripted, code, hello, language, pair};
+use crate::common::{Client, Heard, Node, Scripted, code, hello, language, pair};
 use tokio::time::{Instant, sleep};
 use tongchuan::{
     privacy::Secret,
