@@ -75,7 +75,7 @@ async fn translate(stages: &Stages, line: &Line) -> Done<tongchuan::mt::Translat
 }
 
 async fn speak(stages: &Stages, language: Language, text: &str) -> Done<tongchuan::tts::Speech> {
-    let job = TtsJob { language, voice: Voice::Female, text: text.into(), speed: 1.0, first: true };
+    let job = TtsJob { language, voice: Voice::Female, text: text.into(), speed: 1.0 };
     stages.tts.submit(job, Priority::FirstClause, LIMIT).unwrap().output().await.unwrap()
 }
 

@@ -192,11 +192,10 @@ pub async fn speak(
 ) -> Result<Timed<Vec<f32>>, JobError> {
     let (mut took, mut samples) = (Duration::ZERO, Vec::new());
     for clause in clauses::split(language, text) {
-        let first = samples.is_empty();
-        let job = TtsJob { language, voice, text: clause.into(), speed: 1.0, first };
+        let job = TtsJob { language, voice, text: clause.into(), speed: 1.0 };
         let done = tts.submit(job, Priority::FirstClause, NO_HURRY)?.output().await?;
         took += done.ran;
-        if !first {
+        if !samples.is_empty() {
             samples.resize(samples.len() + SampleRate::TTS.samples(crate::pipeline::synthesis::CLAUSE_PAUSE), 0.0);
         }
         samples.extend(done.output.samples);

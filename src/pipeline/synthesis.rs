@@ -101,7 +101,7 @@ impl<K: Copy> Synthesis<K> {
             let pace = self.listener.pace();
             (pace.speed(now, clause.brisk), pace.is_silent(now))
         };
-        let job = TtsJob { language: self.listener.language, voice: self.voice, text: clause.text.clone(), speed, first };
+        let job = TtsJob { language: self.listener.language, voice: self.voice, text: clause.text.clone(), speed };
         let Stages { tts, options, .. } = &self.listener.stages;
         let priority = if first || silent { Priority::FirstClause } else { Priority::Clause };
         let spoken = tts.submit(job, priority, options.deadlines.tts())?.output().await?;

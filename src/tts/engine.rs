@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn job(tag: &str, voice: Voice, text: &str) -> TtsJob {
-        TtsJob { language: tag.parse().unwrap(), voice, text: Redacted::from(text), speed: 1.0, first: true }
+        TtsJob { language: tag.parse().unwrap(), voice, text: Redacted::from(text), speed: 1.0 }
     }
 
     fn level(samples: &[f32]) -> f32 {

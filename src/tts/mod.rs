@@ -28,8 +28,6 @@ pub struct TtsJob {
     pub text: Redacted,
     /// Speed, 1.0 is normal; 0.5..=2.0.
     pub speed: f32,
-    /// True for the first clause of an utterance: somebody waits in silence for it.
-    pub first: bool,
 }
 
 /// Spoken audio.
