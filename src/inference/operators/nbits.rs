@@ -9,10 +9,6 @@
 //! of `codes` u8 [N, K / 32, 32 * bits / 8], `scales` f32 [N, K / 32] and `zeros` of 4 bits [N, K / 32] (absent: the middle), which ONNX
 //! Runtime would keep in memory a second time. Output: f32 [..., N] = a * w^T + bias with w = (code - zero) * scale, where a is quantised to
 //! 8 bits per 32 values, as `MatMulNBits` does with `accuracy_level` 4.
-//!
-//! The output layer, which scores all tokens of a vocabulary, is a quarter of what is read for a token, and only the best few of its products
-//! are of interest. With the attribute `exact` the upper halves of its codes are read, and the lower ones of so many tiles of rows, those of
-//! the largest products: these are exact, the others off by what half the bits are. (Shim et al. 2017, "SVD-Softmax", look first the same way.)
 
 mod adopt;
 mod avx512;
@@ -139,8 +135,7 @@ impl Operator for MatMul {
             scales: part("scales", 4 * blocks)?.as_chunks().0,
             zeros: place("zeros").map(|_| part("zeros", blocks / 2)).transpose()?,
         };
-        let exact = place("exact").filter(|exact| *exact < rows / TILE);
-        Ok(MatMulKernel { rows, columns, exact, weights: Packed::new(&source).map_err(failed)? })
+        Ok(MatMulKernel { rows, columns, weights: Packed::new(&source).map_err(failed)? })
     }
 
     fn infer_shape(&self, context: &mut ShapeInferenceContext) -> ort::Result<()> {
@@ -161,8 +156,6 @@ fn fits(rows: usize, columns: usize, bits: usize, block: usize) -> bool {
 pub(super) struct MatMulKernel {
     rows: usize,
     columns: usize,
-    /// Tiles of each row of the output that are to be exact, if not all.
-    exact: Option<usize>,
     weights: Packed,
 }
 
@@ -188,23 +181,6 @@ impl Kernel for MatMulKernel {
             }
             _ => context.par_for(rows, 0, quantise),
         })?;
-        self.multiply_all(context, &a, bias, output)?;
-        match self.exact {
-            Some(exact) => self.multiply_best(exact, context, &a, bias, output),
-            None => Ok(()),
-        }
-    }
-}
-
-impl MatMulKernel {
-    /// All products, as exact as they are to be at least.
-    fn multiply_all(
-        &self,
-        context: &ComputeContext,
-        a: &Activations,
-        bias: Option<&[f32]>,
-        output: &mut [f32],
-    ) -> ort::Result<()> {
         let share = (self.rows / TILE).div_ceil(TASKS) * TILE;
         let mut tasks: Vec<Vec<&mut [f32]>> = (0..self.rows.div_ceil(share)).map(|_| Vec::with_capacity(a.rows)).collect();
         for row in output.chunks_mut(self.rows) {
@@ -214,72 +190,16 @@ impl MatMulKernel {
         context.par_for(tasks.len(), 0, |n| {
             let mut task = tasks[n].lock().unwrap_or_else(PoisonError::into_inner);
             let mut products = vec![[0.0; TILE]; a.rows];
-            for place in 0..share.min(self.rows - n * share) / TILE {
-                let tile = n * share / TILE + place;
-                products.fill(start(bias, tile));
-                let weights = if self.exact.is_some() { self.weights.upper(tile) } else { self.weights.tile(tile) };
+            for tile in 0..share.min(self.rows - n * share) / TILE {
+                let first = n * share + tile * TILE;
+                let start = bias.map_or([0.0; TILE], |bias| *bias[first..].first_chunk().expect("a bias for every row"));
+                products.fill(start);
                 // SAFETY: as in `Activations::new`.
-                unsafe { avx512::multiply(weights, a, 0, &mut products) };
+                unsafe { avx512::multiply(self.weights.tile(first / TILE), &a, &mut products) };
                 for (row, products) in task.iter_mut().zip(&products) {
-                    row[place * TILE..][..TILE].copy_from_slice(products);
+                    row[tile * TILE..][..TILE].copy_from_slice(products);
                 }
             }
         })
     }
-
-    /// Of each row the tiles with the largest products once more.
-    fn multiply_best(
-        &self,
-        exact: usize,
-        context: &ComputeContext,
-        a: &Activations,
-        bias: Option<&[f32]>,
-        output: &mut [f32],
-    ) -> ort::Result<()> {
-        let rows: Vec<Mutex<Vec<Best<'_>>>> = output.chunks_mut(self.rows).map(|row| Mutex::new(tiles(row))).collect();
-        context.par_for(rows.len(), 0, |m| {
-            let mut tiles = rows[m].lock().unwrap_or_else(PoisonError::into_inner);
-            tiles.iter_mut().for_each(|best| best.top = top(best.products));
-            tiles.select_nth_unstable_by(exact, |one, other| other.top.total_cmp(&one.top));
-            tiles.truncate(exact);
-        })?;
-        let best = rows.into_iter().enumerate().flat_map(|(m, tiles)| {
-            let tiles = tiles.into_inner().unwrap_or_else(PoisonError::into_inner);
-            tiles.into_iter().map(move |best| (m, best))
-        });
-        let mut best: Vec<(usize, Best<'_>)> = best.collect();
-        let share = best.len().div_ceil(TASKS).max(1);
-        let tasks: Vec<Mutex<&mut [(usize, Best<'_>)]>> = best.chunks_mut(share).map(Mutex::new).collect();
-        context.par_for(tasks.len(), 0, |n| {
-            let mut task = tasks[n].lock().unwrap_or_else(PoisonError::into_inner);
-            for (m, Best { tile, products, .. }) in task.iter_mut() {
-                **products = start(bias, *tile);
-                // SAFETY: as in `Activations::new`.
-                unsafe { avx512::multiply(self.weights.tile(*tile), a, *m, std::slice::from_mut(*products)) };
-            }
-        })
-    }
-}
-
-/// A tile of an output's row.
-struct Best<'o> {
-    tile: usize,
-    products: &'o mut [f32; TILE],
-    /// The largest of them.
-    top: f32,
-}
-
-fn tiles(row: &mut [f32]) -> Vec<Best<'_>> {
-    let tiles = row.as_chunks_mut::<TILE>().0.iter_mut().enumerate();
-    tiles.map(|(tile, products)| Best { tile, products, top: f32::NEG_INFINITY }).collect()
-}
-
-/// The largest number of them.
-fn top(products: &[f32; TILE]) -> f32 {
-    products.iter().fold(f32::NEG_INFINITY, |top, product| if *product > top { *product } else { top })
-}
-
-/// What the products of a tile's rows are added to.
-fn start(bias: Option<&[f32]>, tile: usize) -> [f32; TILE] {
-    bias.map_or([0.0; TILE], |bias| *bias[tile * TILE..].first_chunk().expect("a bias for every row"))
 }

@@ -14,12 +14,6 @@ use crate::inference::{
     operators::DOMAIN,
 };
 
-/// Rows from which on a product is taken for scores of all tokens.
-const VOCABULARY: usize = 1 << 14;
-/// Of those, tiles of 16 that are exact. The few best tokens are looked at, more where the best may not be written; reading so many takes a
-/// fiftieth of the time of all.
-const EXACT: i64 = 128;
-
 /// The model (an `.onnx` file's bytes, with its weights in files of `folder`) with the products that fit computed by this operator; nothing
 /// where none does, or where this processor cannot.
 pub(in crate::inference) fn adopt(model: &[u8], folder: &Path) -> Option<Vec<u8>> {
@@ -78,10 +72,6 @@ fn ours(graph: &GraphProto, node: &NodeProto, folder: &Path) -> Option<NodeProto
         return None;
     }
     attributes.extend([("K", columns), ("N", rows), ("bits", bits)].map(|(name, value)| integer(name, value as i64)));
-    // What a graph gives of a vocabulary are scores, of which the best are looked at.
-    if bits == 8 && rows >= VOCABULARY && graph.output.iter().any(|output| node.output.contains(&output.name().to_owned())) {
-        attributes.push(integer("exact", EXACT));
-    }
     let inputs = [input(0), input(5)].into_iter().filter(|name| !name.is_empty()).map(str::to_owned);
     Some(NodeProto { domain: Some(DOMAIN.into()), input: inputs.collect(), attribute: attributes, ..node.clone() })
 }

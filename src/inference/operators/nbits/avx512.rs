@@ -4,9 +4,9 @@ use std::arch::x86_64::{
     __m512, __m512i, _MM_HINT_T0, _mm_and_si128, _mm_cvtsi64_si128, _mm_prefetch, _mm_set1_epi8, _mm_srli_epi16,
     _mm_storeu_si128, _mm_unpacklo_epi8, _mm256_loadu_si256, _mm512_abs_ps, _mm512_add_epi32, _mm512_and_si512,
     _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_cvtps_epi32, _mm512_dpbusd_epi32,
-    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps, _mm512_mul_ps, _mm512_or_si512,
+    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps, _mm512_mul_ps,
     _mm512_reduce_add_epi32, _mm512_reduce_max_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
-    _mm512_slli_epi16, _mm512_srli_epi16, _mm512_storeu_ps,
+    _mm512_srli_epi16, _mm512_storeu_ps,
 };
 
 use half::f16;
@@ -16,9 +16,6 @@ use super::{Activations, BLOCK, TILE, packed::Tile};
 /// Bytes that are asked for before they are needed: about as many as memory gives in the time that it takes to answer. More would drive
 /// each other out.
 const AHEAD: usize = 1152;
-
-/// The zero point of upper halves, whose step is 16: that of 8 bits is 128, and the lower halves are 7.5 on the average.
-const MIDDLE: f32 = 8.0 - 7.5 / 16.0;
 
 /// A block's values 4 d to 4 d + 3 in vector d.
 type Words = [__m512i; BLOCK / 4];
@@ -43,18 +40,18 @@ pub(super) fn quantise(x: &[f32], codes: &mut [i32], scales: &mut [f32], sums: &
     }
 }
 
-/// Adds the products of a tile's rows with rows of activations, as many as there are `products`, from row `m` on.
+/// Adds the products of a tile's rows with each row of activations.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(super) fn multiply(tile: Tile<'_>, a: &Activations, m: usize, products: &mut [[f32; TILE]]) {
+pub(super) fn multiply(tile: Tile<'_>, a: &Activations, products: &mut [[f32; TILE]]) {
     match products {
         // With one row, its products stay in a register.
         [only] => {
             let mut product = load(only);
-            of_blocks(tile, |n, weights, scales| product = add(weights, scales, a.block(m, n), product));
+            of_blocks(tile, |n, weights, scales| product = add(weights, scales, a.block(0, n), product));
             store(only, product);
         }
         many => of_blocks(tile, |n, weights, scales| {
-            for (m, products) in (m..).zip(many.iter_mut()) {
+            for (m, products) in many.iter_mut().enumerate() {
                 store(products, add(weights, scales, a.block(m, n), load(products)));
             }
         }),
@@ -78,23 +75,12 @@ fn of_blocks(tile: Tile<'_>, mut work: impl FnMut(usize, Words, [__m512; 2])) {
                 }
             }
         }
-        Tile::Eight(uppers, lowers) => {
-            for (upper, lower) in uppers.iter().zip(lowers) {
-                ahead(upper);
-                ahead(lower);
-                for (codes, scales) in upper.codes.iter().zip(&lower.codes).zip(&upper.scales) {
-                    let scales = widen(scales);
-                    work(n, eight_bits(codes), [scales, _mm512_mul_ps(scales, _mm512_set1_ps(128.0))]);
-                    n += 1;
-                }
-            }
-        }
-        Tile::Upper(groups) => {
+        Tile::Eight(groups) => {
             for group in groups {
                 ahead(group);
                 for (codes, scales) in group.codes.iter().zip(&group.scales) {
-                    let scales = _mm512_mul_ps(widen(scales), _mm512_set1_ps(16.0));
-                    work(n, four_bits(codes), [scales, _mm512_mul_ps(scales, _mm512_set1_ps(MIDDLE))]);
+                    let scales = widen(scales);
+                    work(n, eight_bits(codes), [scales, _mm512_mul_ps(scales, _mm512_set1_ps(128.0))]);
                     n += 1;
                 }
             }
@@ -121,11 +107,11 @@ fn add(
     (codes, scale, sum): (&[i32; BLOCK / 4], f32, f32),
     products: __m512,
 ) -> __m512 {
-    // Two sums, because each waits for itself.
+    // Two sums: each waits for its own last one.
     let mut sums = [_mm512_setzero_si512(); 2];
     for (weights, codes) in weights.as_chunks::<2>().0.iter().zip(codes.as_chunks::<2>().0) {
-        for (sum, (weights, code)) in sums.iter_mut().zip(weights.iter().zip(codes)) {
-            *sum = _mm512_dpbusd_epi32(*sum, *weights, _mm512_set1_epi32(*code));
+        for (sum, (weights, codes)) in sums.iter_mut().zip(weights.iter().zip(codes)) {
+            *sum = _mm512_dpbusd_epi32(*sum, *weights, _mm512_set1_epi32(*codes));
         }
     }
     let sum_of_codes = _mm512_add_epi32(sums[0], sums[1]);
@@ -146,17 +132,12 @@ fn four_bits(codes: &[[u8; 4 * TILE]; 4]) -> Words {
     words
 }
 
-/// Upper and lower halves put together.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f")]
 #[inline]
-fn eight_bits((upper, lower): (&[[u8; 4 * TILE]; 4], &[[u8; 4 * TILE]; 4])) -> Words {
-    let (above, below) = (_mm512_set1_epi8(-16), _mm512_set1_epi8(15));
-    let mut words = [below; BLOCK / 4];
-    for (d, (upper, lower)) in upper.iter().zip(lower).enumerate() {
-        let (upper, lower) = (bytes(upper), bytes(lower));
-        let halves = |upper, lower| _mm512_or_si512(_mm512_and_si512(upper, above), _mm512_and_si512(lower, below));
-        words[d] = halves(_mm512_slli_epi16::<4>(upper), lower);
-        words[d + 4] = halves(upper, _mm512_srli_epi16::<4>(lower));
+fn eight_bits(codes: &[[u8; 4 * TILE]; 8]) -> Words {
+    let mut words = [_mm512_setzero_si512(); BLOCK / 4];
+    for (word, codes) in words.iter_mut().zip(codes) {
+        *word = bytes(codes);
     }
     words
 }

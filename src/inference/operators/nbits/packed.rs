@@ -37,38 +37,29 @@ pub(super) struct FourBits {
     pub(super) zeros: [[u8; TILE / 2]; BLOCKS],
 }
 
-/// The upper halves of a tile's codes of 8 bits over four blocks, arranged as [`FourBits`].
+/// A tile's rows over four blocks. Word d of a row has its values 4 d to 4 d + 3. Zero points are 128.
 #[repr(C)]
-pub(super) struct Upper {
-    pub(super) codes: [[[u8; 4 * TILE]; 4]; BLOCKS],
+pub(super) struct EightBits {
+    /// Of each block word 0 of all rows, then word 1, up to word 7.
+    pub(super) codes: [[[u8; 4 * TILE]; 8]; BLOCKS],
     pub(super) scales: [[f16; TILE]; BLOCKS],
 }
 
-/// The lower halves, the same way.
-#[repr(C)]
-pub(super) struct Lower {
-    pub(super) codes: [[[u8; 4 * TILE]; 4]; BLOCKS],
-}
-
-/// The same for [`super::avx512`]. Weights of 8 bits are in two parts, all upper halves before all lower ones.
+/// The same for [`super::avx512`].
 pub(super) struct Packed {
     bits: usize,
     memory: MmapMut,
     /// Where the first tile begins.
     start: usize,
-    /// Of a tile, or of its upper halves.
+    /// Of a tile.
     bytes: usize,
-    /// Where the lower halves begin, behind that, and how many bytes those of a tile are.
-    lower: (usize, usize),
 }
 
 /// One tile of rows.
 #[derive(Clone, Copy)]
 pub(super) enum Tile<'a> {
     Four(&'a [FourBits]),
-    Eight(&'a [Upper], &'a [Lower]),
-    /// Of 8 bits the upper halves alone.
-    Upper(&'a [Upper]),
+    Eight(&'a [EightBits]),
 }
 
 impl Packed {
@@ -78,68 +69,43 @@ impl Packed {
     /// When there is no memory for it.
     pub(super) fn new(source: &Source<'_>) -> io::Result<Self> {
         let Source { bits, columns, rows, .. } = *source;
-        let groups = columns / GROUP;
-        let (bytes, lower) = match bits {
-            4 => (groups * size_of::<FourBits>(), 0),
-            _ => (groups * size_of::<Upper>(), groups * size_of::<Lower>()),
-        };
-        let (tiles, uppers) = (rows / TILE, rows / TILE * bytes);
-        let length = uppers + tiles * lower;
+        let bytes = columns / GROUP * if bits == 4 { size_of::<FourBits>() } else { size_of::<EightBits>() };
+        let length = rows / TILE * bytes;
         let mut memory = MmapMut::map_anon(length + PAGE)?;
         #[cfg(target_os = "linux")]
         // Without large pages it is only slower.
         let _ = memory.advise(memmap2::Advice::HugePage);
         let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let share = tiles.div_ceil(cores);
-        let (upper, rest) = memory[start..start + length].split_at_mut(uppers);
+        let share = (rows / TILE).div_ceil(cores);
         std::thread::scope(|scope| {
-            let mut rest = rest.chunks_mut((share * lower).max(1));
-            for (n, upper) in upper.chunks_mut(share * bytes).enumerate() {
-                let rest = rest.next().unwrap_or_default();
+            for (n, tiles) in memory[start..start + length].chunks_mut(share * bytes).enumerate() {
                 scope.spawn(move || {
-                    let mut rest = rest.chunks_mut(lower.max(1));
-                    for (tile, into) in (n * share..).zip(upper.chunks_mut(bytes)) {
-                        let rest = rest.next().unwrap_or_default();
+                    for (tile, into) in (n * share..).zip(tiles.chunks_mut(bytes)) {
                         // SAFETY: the types are made of numbers, for which any bytes will do, and a page begins at any multiple of
                         // their alignment.
                         unsafe {
                             match bits {
                                 4 => pack_four(source, tile * TILE, into.align_to_mut().1),
-                                _ => pack_eight(source, tile * TILE, into.align_to_mut().1, rest.align_to_mut().1),
+                                _ => pack_eight(source, tile * TILE, into.align_to_mut().1),
                             }
                         }
                     }
                 });
             }
         });
-        Ok(Self { bits, memory, start, bytes, lower: (uppers, lower) })
+        Ok(Self { bits, memory, start, bytes })
     }
 
-    /// All of a tile.
     pub(super) fn tile(&self, tile: usize) -> Tile<'_> {
-        let (first, lower) = self.lower;
+        let tile = &self.memory[self.start + tile * self.bytes..][..self.bytes];
         // SAFETY: as in `new`.
         unsafe {
             match self.bits {
-                4 => Tile::Four(self.part(tile * self.bytes, self.bytes).align_to().1),
-                _ => Tile::Eight(self.uppers(tile), self.part(first + tile * lower, lower).align_to().1),
+                4 => Tile::Four(tile.align_to().1),
+                _ => Tile::Eight(tile.align_to().1),
             }
         }
-    }
-
-    /// Of weights of 8 bits the upper halves alone.
-    pub(super) fn upper(&self, tile: usize) -> Tile<'_> {
-        if self.bits == 4 { self.tile(tile) } else { Tile::Upper(self.uppers(tile)) }
-    }
-
-    fn uppers(&self, tile: usize) -> &[Upper] {
-        // SAFETY: as in `new`.
-        unsafe { self.part(tile * self.bytes, self.bytes).align_to().1 }
-    }
-
-    fn part(&self, from: usize, length: usize) -> &[u8] {
-        &self.memory[self.start + from..][..length]
     }
 }
 
@@ -166,20 +132,16 @@ fn pack_four(source: &Source<'_>, first: usize, into: &mut [FourBits]) {
 }
 
 /// Rows `first` to `first + TILE`.
-fn pack_eight(source: &Source<'_>, first: usize, upper: &mut [Upper], lower: &mut [Lower]) {
+fn pack_eight(source: &Source<'_>, first: usize, into: &mut [EightBits]) {
     for n in 0..TILE {
-        let blocks = (first + n) * upper.len() * BLOCKS..;
+        let blocks = (first + n) * into.len() * BLOCKS..;
         let codes = source.codes.as_chunks::<BLOCK>().0;
-        for (at, block) in blocks.zip(0..upper.len() * BLOCKS) {
-            let (upper, lower, block) = (&mut upper[block / BLOCKS], &mut lower[block / BLOCKS], block % BLOCKS);
-            for d in 0..4 {
-                for i in 0..4 {
-                    let (code, further) = (codes[at][4 * d + i], codes[at][16 + 4 * d + i]);
-                    upper.codes[block][d][4 * n + i] = code >> 4 | further & 0xf0;
-                    lower.codes[block][d][4 * n + i] = code & 15 | further << 4;
-                }
+        for (at, block) in blocks.zip(0..into.len() * BLOCKS) {
+            let (group, block) = (&mut into[block / BLOCKS], block % BLOCKS);
+            for (d, word) in codes[at].as_chunks::<4>().0.iter().enumerate() {
+                group.codes[block][d][4 * n..4 * n + 4].copy_from_slice(word);
             }
-            upper.scales[block][n] = f16::from_f32(f32::from_le_bytes(source.scales[at]));
+            group.scales[block][n] = f16::from_f32(f32::from_le_bytes(source.scales[at]));
         }
     }
 }
