@@ -34,7 +34,8 @@
 //! - Only `transport` names axum, only `transport` and `client` tungstenite, only `audio::opus` the Opus binding, only `asr::whisper`
 //!   whisper_rs; only `inference::onnx` builds ONNX Runtime sessions.
 //! - `protocol`, `session::state`, `router::state`, `router::token`, `vad::segmenter`, `pipeline::agreement`, `pipeline::policy`,
-//!   `pipeline::segments`, `pipeline::interpretation`, `pipeline::fillers`, `pipeline::pace`, `pipeline::echo`, `eval` but its `trace` are pure: no tokio, no socket, no clock. Time is an argument.
+//!   `pipeline::segments`, `pipeline::interpretation`, `pipeline::fillers`, `pipeline::pace`, `pipeline::echo`, `eval` but its `trace` are
+//!   pure: no tokio, no socket, no clock. Time is an argument.
 //! - One OS thread owns one model behind a short synchronous trait. Callers reach it through a bounded queue, most urgent first;
 //!   full means a `Busy` answer, never growth; cancelled work is skipped.
 //! - On the CPU the models share the cores through one priority gate ([`inference::compute`]): their threads together never exceed

@@ -1,7 +1,8 @@
 //! One speaker's words, stage by stage: frames in, captions and interpreted speech out.
 //!
 //! [`speaker`] turns a microphone into words, [`lane`] turns words into another language, [`synthesis`] speaks them and [`player`] plays
-//! that to a [`listener`]. The pure decisions inside them: [`interpretation`] knows how far an utterance has come; [`policy`] says when to recognise and, with [`agreement`], what is certain; [`segments`] what is translated as one,
+//! that to a [`listener`]. The pure decisions inside them: [`interpretation`] knows how far an utterance has come; [`policy`] says when to
+//! recognise and, with [`agreement`], what is certain; [`segments`] what is translated as one,
 //! [`draft`] how that begins before it is complete, [`running`] what is shown and spoken while it is written, [`fillers`] what is not
 //! translated; [`pace`] how fast to speak. [`amounts`] holds a translation to the numbers of its source, [`terms`] to the trade's words.
 //! The pipelines of one room share its [`acoustics`], so that [`echo`] can tell who really spoke, and its [`conversation`]: what was said

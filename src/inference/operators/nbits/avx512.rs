@@ -107,7 +107,7 @@ fn add(
     (codes, scale, sum): (&[i32; BLOCK / 4], f32, f32),
     products: __m512,
 ) -> __m512 {
-    // Two sums: each waits for its own last one.
+    // Two sums by turns: the next product of one need not wait for the last one of the other.
     let mut sums = [_mm512_setzero_si512(); 2];
     for (weights, codes) in weights.as_chunks::<2>().0.iter().zip(codes.as_chunks::<2>().0) {
         for (sum, (weights, codes)) in sums.iter_mut().zip(weights.iter().zip(codes)) {

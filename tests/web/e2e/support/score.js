@@ -60,14 +60,14 @@ export function errorRate(lang, reference, hypothesis) {
 }
 
 /**
- * The same of what can be heard: Chinese by syllables without their tones, as tests/conversation.rs counts it. Which of the characters
- * that sound alike was meant, no sound says.
+ * The same of what can be heard: Chinese by syllables without their tones. Which of the characters that sound alike was meant, no sound
+ * says.
  * @param {string} lang
  * @param {string} reference
  * @param {string} hypothesis
  */
 export function soundErrorRate(lang, reference, hypothesis) {
   /** @param {string} text */
-  const sounds = (text) => units(lang, text).flatMap((unit) => (lang === 'zh' ? pinyin(unit, { toneType: 'none', type: 'array' }) : [unit]));
+  const sounds = (text) => units(lang, text).map((unit) => (lang === 'zh' ? pinyin(unit, { toneType: 'none' }) : unit));
   return rate(sounds(reference), sounds(hypothesis));
 }
