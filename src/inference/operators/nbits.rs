@@ -18,6 +18,7 @@ mod tests;
 
 use std::{
     fs::File,
+    ops::Range,
     sync::{Mutex, PoisonError},
 };
 
@@ -38,6 +39,9 @@ const BLOCK: usize = 32;
 const GROUP: usize = 4 * BLOCK;
 /// Rows of weights that are multiplied together: matrices have whole numbers of these.
 const TILE: usize = 16;
+/// Tiles that are multiplied at the same time: memory gives more when it is read at several places by turns. Four are no faster, and do
+/// not fit in the registers where there are many rows.
+const ABREAST: usize = 2;
 /// Parts that a product is cut into for the threads: enough that none waits long for another.
 const TASKS: usize = 16;
 /// Rows have at most this many values.
@@ -181,7 +185,7 @@ impl Kernel for MatMulKernel {
             }
             _ => context.par_for(rows, 0, quantise),
         })?;
-        let share = (self.rows / TILE).div_ceil(TASKS) * TILE;
+        let share = (self.rows / TILE).div_ceil(TASKS).next_multiple_of(ABREAST) * TILE;
         let mut tasks: Vec<Vec<&mut [f32]>> = (0..self.rows.div_ceil(share)).map(|_| Vec::with_capacity(a.rows)).collect();
         for row in output.chunks_mut(self.rows) {
             tasks.iter_mut().zip(row.chunks_mut(share)).for_each(|(task, part)| task.push(part));
@@ -189,17 +193,34 @@ impl Kernel for MatMulKernel {
         let tasks: Vec<Mutex<Vec<&mut [f32]>>> = tasks.into_iter().map(Mutex::new).collect();
         context.par_for(tasks.len(), 0, |n| {
             let mut task = tasks[n].lock().unwrap_or_else(PoisonError::into_inner);
-            let mut products = vec![[0.0; TILE]; a.rows];
-            for tile in 0..share.min(self.rows - n * share) / TILE {
-                let first = n * share + tile * TILE;
-                let start = bias.map_or([0.0; TILE], |bias| *bias[first..].first_chunk().expect("a bias for every row"));
-                products.fill(start);
-                // SAFETY: as in `Activations::new`.
-                unsafe { avx512::multiply(self.weights.tile(first / TILE), &a, &mut products) };
-                for (row, products) in task.iter_mut().zip(&products) {
-                    row[tile * TILE..][..TILE].copy_from_slice(products);
-                }
-            }
+            let (first, tiles) = (n * share / TILE, share.min(self.rows - n * share) / TILE);
+            let whole = tiles - tiles % ABREAST;
+            self.multiply::<ABREAST>(first, 0..whole, &a, bias, &mut task);
+            self.multiply::<1>(first, whole..tiles, &a, bias, &mut task);
         })
+    }
+}
+
+impl MatMulKernel {
+    /// The products of some of a task's `tiles`, `T` at a time; its first is tile `first` of the matrix. `output` has the task's part of each
+    /// row.
+    fn multiply<const T: usize>(
+        &self,
+        first: usize,
+        tiles: Range<usize>,
+        a: &Activations,
+        bias: Option<&[f32]>,
+        output: &mut [&mut [f32]],
+    ) {
+        let mut products = vec![[[0.0; TILE]; T]; a.rows];
+        for tile in tiles.step_by(T) {
+            let bias = bias.map(|bias| bias[(first + tile) * TILE..].as_chunks().0);
+            products.fill(std::array::from_fn(|t| bias.map_or([0.0; TILE], |bias| bias[t])));
+            // SAFETY: as in `Activations::new`.
+            unsafe { avx512::multiply(self.weights.tiles(first + tile, T), a, &mut products) };
+            for (row, products) in output.iter_mut().zip(&products) {
+                row[tile * TILE..][..T * TILE].copy_from_slice(products.as_flattened());
+            }
+        }
     }
 }

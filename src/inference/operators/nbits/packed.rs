@@ -12,7 +12,7 @@ use super::{BLOCK, GROUP, TILE};
 const PAGE: usize = 1 << 21;
 
 /// Blocks that lie side by side: as many as make few cache lines begin in the middle.
-const BLOCKS: usize = GROUP / BLOCK;
+pub(super) const BLOCKS: usize = GROUP / BLOCK;
 
 /// Weights as a graph's file holds them.
 pub(super) struct Source<'a> {
@@ -55,9 +55,9 @@ pub(super) struct Packed {
     bytes: usize,
 }
 
-/// One tile of rows.
+/// Some tiles of rows, one behind the other.
 #[derive(Clone, Copy)]
-pub(super) enum Tile<'a> {
+pub(super) enum Tiles<'a> {
     Four(&'a [FourBits]),
     Eight(&'a [EightBits]),
 }
@@ -97,13 +97,14 @@ impl Packed {
         Ok(Self { bits, memory, start, bytes })
     }
 
-    pub(super) fn tile(&self, tile: usize) -> Tile<'_> {
-        let tile = &self.memory[self.start + tile * self.bytes..][..self.bytes];
+    /// `count` tiles from `first`.
+    pub(super) fn tiles(&self, first: usize, count: usize) -> Tiles<'_> {
+        let tiles = &self.memory[self.start + first * self.bytes..][..count * self.bytes];
         // SAFETY: as in `new`.
         unsafe {
             match self.bits {
-                4 => Tile::Four(tile.align_to().1),
-                _ => Tile::Eight(tile.align_to().1),
+                4 => Tiles::Four(tiles.align_to().1),
+                _ => Tiles::Eight(tiles.align_to().1),
             }
         }
     }
