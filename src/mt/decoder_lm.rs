@@ -10,7 +10,7 @@ mod memory;
 use std::{path::Path, sync::Arc};
 
 use decoder::{Decoder, DecoderError, Step};
-use memory::{Memory, Read};
+use memory::{Memory, Read, Start};
 
 use super::{
     MtJob, Translation, Translator, numerals,
@@ -262,11 +262,17 @@ impl DecoderLm {
     fn read(&mut self, tokens: &[u32], guess: &[u32], prefix: &Arc<Read>, context: &JobContext) -> Result<Step, JobError> {
         let (start, known) = self.memory.start(tokens, prefix);
         let new = &tokens[known..];
-        let mut cache = self.decoder.copy(&start.cache, known, new.len() + guess.len() + USUAL_ANSWER).map_err(failed)?;
+        let (mut cache, is_taken) = match start {
+            Start::Kept(read) => {
+                let more = new.len() + guess.len() + USUAL_ANSWER;
+                (self.decoder.copy(&read.cache, known, more).map_err(failed)?, false)
+            }
+            Start::Taken(read) => (read.cache.first(known), true),
+        };
         let mut chunks = new.chunks(PROMPT_CHUNK).peekable();
         while let Some(chunk) = chunks.next() {
             if let Err(stopped) = context.checkpoint() {
-                if cache.length() > known {
+                if is_taken || cache.length() > known {
                     self.memory.keep_ahead(Read::new(tokens, cache));
                 }
                 return Err(stopped);

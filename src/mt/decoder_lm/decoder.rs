@@ -54,6 +54,11 @@ impl KvCache {
     pub(super) fn without_last(self, count: usize) -> Self {
         Self { length: self.length.saturating_sub(count), ..self }
     }
+
+    /// Its first `count` tokens.
+    pub(super) fn first(self, count: usize) -> Self {
+        Self { length: self.length.min(count), ..self }
+    }
 }
 
 /// The session, and what its graph looks like.

@@ -25,6 +25,22 @@ impl Read {
     }
 }
 
+/// Behind what reading goes on.
+pub(super) enum Start {
+    /// It is kept: what goes on behind it is a copy.
+    Kept(Arc<Read>),
+    /// What was read ahead, kept no longer: what goes on behind it takes its place.
+    Taken(Read),
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Prefix,
+    Ahead,
+    Dialogue(usize),
+}
+
 /// See the module's page.
 pub(super) struct Memory {
     /// Most recently used last.
@@ -32,7 +48,7 @@ pub(super) struct Memory {
     /// Most recently used last.
     dialogues: Vec<Arc<Read>>,
     /// Its words may still change, so it takes no dialogue's place.
-    ahead: Option<Arc<Read>>,
+    ahead: Option<Read>,
     kept_prefixes: usize,
 }
 
@@ -81,27 +97,33 @@ impl Memory {
     /// Keeps what was read of a sentence of which more will come.
     pub(super) fn keep_ahead(&mut self, read: Read) {
         if self.kept_prefixes > 0 {
-            self.ahead = Some(Arc::new(read));
+            self.ahead = Some(read);
         }
     }
 
     /// What begins with most of `tokens`, which begin with `prefix`, and how many of them: never all, because reading the last one gives
     /// the answer's first.
-    pub(super) fn start(&mut self, tokens: &[u32], prefix: &Arc<Read>) -> (Arc<Read>, usize) {
-        let most = tokens.len().saturating_sub(1);
-        let known = |read: &Read| read.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count().min(most);
-        let best = self.dialogues.iter().map(|read| known(read)).enumerate().max_by_key(|(_, known)| *known);
-        let other = match &self.ahead {
-            Some(ahead) if known(ahead) > known(prefix) => ahead,
-            _ => prefix,
-        };
-        match best.filter(|(_, more)| *more > known(other)) {
-            None => (Arc::clone(other), known(other)),
-            Some((at, known)) => {
+    pub(super) fn start(&mut self, tokens: &[u32], prefix: &Arc<Read>) -> (Start, usize) {
+        let (place, known) = self.longest(tokens, prefix);
+        let start = match (place, self.ahead.take_if(|_| place == Place::Ahead)) {
+            (_, Some(ahead)) => Start::Taken(ahead),
+            (Place::Dialogue(at), None) => {
                 let used = self.dialogues.remove(at);
                 self.dialogues.push(Arc::clone(&used));
-                (used, known)
+                Start::Kept(used)
             }
-        }
+            (_, None) => Start::Kept(Arc::clone(prefix)),
+        };
+        (start, known)
+    }
+
+    /// Where [`Self::start`] finds what it gives.
+    pub(super) fn longest(&self, tokens: &[u32], prefix: &Read) -> (Place, usize) {
+        let most = tokens.len().saturating_sub(1);
+        let known = |read: &Read| read.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count().min(most);
+        let ahead = self.ahead.iter().map(|read| (Place::Ahead, known(read)));
+        let dialogues = self.dialogues.iter().enumerate().map(|(at, read)| (Place::Dialogue(at), known(read)));
+        // Of those that know as much, the first.
+        ahead.chain(dialogues).fold((Place::Prefix, known(prefix)), |best, other| if other.1 > best.1 { other } else { best })
     }
 }

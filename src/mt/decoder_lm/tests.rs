@@ -84,7 +84,7 @@ fn what_was_read_before_is_not_read_again_and_changes_no_token() {
         let prompt = Prompt::new(job, Strictness::Normal);
         let prefix = lm.prefix(PrefixKey { from: job.from, to: job.to, strictness: Strictness::Normal }, &detached).unwrap();
         let all = [prefix.tokens.clone(), lm.encode(&prompt.turn).unwrap(), lm.encode(&prompt.answer).unwrap()].concat();
-        let (_, known) = lm.memory.start(&all, &prefix);
+        let (_, known) = lm.memory.longest(&all, &prefix);
         (all.len() - known, known - prefix.tokens.len())
     };
     let (new, old) = known(&mut lm, &whole);
