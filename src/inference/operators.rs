@@ -5,8 +5,10 @@
 //! - [`snake`] and [`windows`]: for Kokoro; the converters of [`crate::models`] put them into its graph by the names here. Both hold
 //!   tensors as [1, time, channels], so that the values of one moment lie side by side, as matrix products and vector instructions want
 //!   them.
-//! - `nbits`: for language models; replaces an operator of ONNX Runtime when a graph is loaded, on processors that can.
+//! - `attention` and `nbits`: for language models; they replace operators of ONNX Runtime when a graph is loaded, on processors that can.
 
+#[cfg(target_arch = "x86_64")]
+mod attention;
 #[cfg(target_arch = "x86_64")]
 mod nbits;
 mod snake;
@@ -21,8 +23,10 @@ use ort::{
     operator::{ComputeContext, OperatorDomain, ShapeInferenceContext},
     value::{Shape, TensorElementType, ValueRef, ValueType},
 };
+use prost::Message;
 
 pub use self::{snake::SNAKE, windows::WINDOWS};
+use super::onnx_proto::{ModelProto, OperatorSetIdProto};
 
 /// The domain of these operators in a graph.
 pub const DOMAIN: &str = "tongchuan";
@@ -31,7 +35,7 @@ pub const DOMAIN: &str = "tongchuan";
 pub(super) fn domain() -> ort::Result<OperatorDomain> {
     let domain = OperatorDomain::new(DOMAIN)?.add(snake::Snake)?.add(windows::Windows::default())?;
     #[cfg(target_arch = "x86_64")]
-    let domain = domain.add(nbits::MatMul)?;
+    let domain = domain.add(attention::Attention)?.add(nbits::MatMul)?;
     Ok(domain)
 }
 
@@ -39,7 +43,16 @@ pub(super) fn domain() -> ort::Result<OperatorDomain> {
 /// place of ONNX Runtime's; nothing where there are none.
 pub(super) fn adopt(model: &[u8], folder: &std::path::Path) -> Option<Vec<u8>> {
     #[cfg(target_arch = "x86_64")]
-    return nbits::adopt(model, folder);
+    {
+        let mut model = ModelProto::decode(model).ok()?;
+        let graph = model.graph.as_mut()?;
+        let (attention, products) = (attention::adopt(graph), nbits::adopt(graph, folder));
+        if !attention && !products {
+            return None;
+        }
+        model.opset_import.push(OperatorSetIdProto { domain: Some(DOMAIN.into()), version: Some(1) });
+        Some(model.encode_to_vec())
+    }
     #[cfg(not(target_arch = "x86_64"))]
     None
 }

@@ -27,7 +27,7 @@ use ort::{
     value::TensorElementType,
 };
 
-pub(in crate::inference) use self::adopt::adopt;
+pub(super) use self::adopt::adopt;
 use self::packed::{Packed, Source};
 use super::{floats, input_dimensions, set_output};
 

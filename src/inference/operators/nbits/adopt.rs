@@ -5,27 +5,23 @@ use std::{
     path::{Component, Path},
 };
 
-use prost::Message;
-
 use super::{MATMUL, available, fits};
 use crate::inference::{
     onnx_attributes::{MICROSOFT, integer, text},
-    onnx_proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, tensor_proto::DataType},
+    onnx_proto::{GraphProto, NodeProto, tensor_proto::DataType},
     operators::DOMAIN,
 };
 
-/// The model (an `.onnx` file's bytes, with its weights in files of `folder`) with the products that fit computed by this operator; nothing
-/// where none does, or where this processor cannot.
-pub(in crate::inference) fn adopt(model: &[u8], folder: &Path) -> Option<Vec<u8>> {
+/// Puts the operator into `graph`, whose weights are in files of `folder`, in place of the products that it can compute: true when there
+/// are any, which there are not where this processor cannot.
+pub(in crate::inference::operators) fn adopt(graph: &mut GraphProto, folder: &Path) -> bool {
     if !available() {
-        return None;
+        return false;
     }
-    let mut model = ModelProto::decode(model).ok()?;
-    let graph = model.graph.as_mut()?;
     let ours: Vec<(usize, NodeProto)> =
         graph.node.iter().enumerate().filter_map(|(n, node)| Some((n, ours(graph, node, folder)?))).collect();
     if ours.is_empty() {
-        return None;
+        return false;
     }
     for (n, node) in ours {
         graph.node[n] = node;
@@ -33,8 +29,7 @@ pub(in crate::inference) fn adopt(model: &[u8], folder: &Path) -> Option<Vec<u8>
     // ONNX Runtime need not read what only this operator does.
     let used: HashSet<&String> = graph.node.iter().flat_map(|node| &node.input).collect();
     graph.initializer.retain(|tensor| tensor.name.as_ref().is_some_and(|name| used.contains(name)));
-    model.opset_import.push(OperatorSetIdProto { domain: Some(DOMAIN.into()), version: Some(1) });
-    Some(model.encode_to_vec())
+    true
 }
 
 /// This operator for a product that it computes as ONNX Runtime would.

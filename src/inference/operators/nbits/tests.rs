@@ -16,6 +16,7 @@ use crate::{
             tensor_proto::{DataLocation, DataType},
             type_proto,
         },
+        operators::adopt,
     },
     models::load_test_runtime,
 };
