@@ -23,10 +23,12 @@ use ort::{
     operator::{ComputeContext, OperatorDomain, ShapeInferenceContext},
     value::{Shape, TensorElementType, ValueRef, ValueType},
 };
+#[cfg(target_arch = "x86_64")]
 use prost::Message;
 
 pub use self::{snake::SNAKE, windows::WINDOWS};
-use super::onnx_proto::{ModelProto, OperatorSetIdProto};
+#[cfg(target_arch = "x86_64")]
+use super::onnx_proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
 
 /// The domain of these operators in a graph.
 pub const DOMAIN: &str = "tongchuan";
@@ -55,6 +57,18 @@ pub(super) fn adopt(model: &[u8], folder: &std::path::Path) -> Option<Vec<u8>> {
     }
     #[cfg(not(target_arch = "x86_64"))]
     None
+}
+
+/// Puts what `ours` gives for nodes of `graph` in their place: true when it gives any.
+#[cfg(target_arch = "x86_64")]
+fn replace(graph: &mut GraphProto, ours: impl Fn(&GraphProto, &NodeProto) -> Option<NodeProto>) -> bool {
+    let ours: Vec<(usize, NodeProto)> =
+        graph.node.iter().enumerate().filter_map(|(n, node)| Some((n, ours(graph, node)?))).collect();
+    let any = !ours.is_empty();
+    for (n, node) in ours {
+        graph.node[n] = node;
+    }
+    any
 }
 
 /// The `n`th input as floats, with its dimensions.

@@ -25,7 +25,7 @@ use ort::{
     value::{TensorElementType, ValueRef, ValueRefMut, ValueType},
 };
 
-use super::{DOMAIN, floats, set_output};
+use super::{DOMAIN, floats, replace, set_output};
 use crate::inference::{
     onnx_attributes::MICROSOFT,
     onnx_proto::{GraphProto, NodeProto, tensor_shape_proto::dimension::Value as Dimension, type_proto},
@@ -54,16 +54,7 @@ fn available() -> bool {
 
 /// Puts the operator into `graph` in place of those of ONNX Runtime that it can compute: true when there are any.
 pub(super) fn adopt(graph: &mut GraphProto) -> bool {
-    if !available() {
-        return false;
-    }
-    let ours: Vec<(usize, NodeProto)> =
-        graph.node.iter().enumerate().filter_map(|(n, node)| Some((n, ours(graph, node)?))).collect();
-    let any = !ours.is_empty();
-    for (n, node) in ours {
-        graph.node[n] = node;
-    }
-    any
+    available() && replace(graph, ours)
 }
 
 /// This operator for one that it computes as ONNX Runtime would.

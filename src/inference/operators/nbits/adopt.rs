@@ -9,22 +9,14 @@ use super::{MATMUL, available, fits};
 use crate::inference::{
     onnx_attributes::{MICROSOFT, integer, text},
     onnx_proto::{GraphProto, NodeProto, tensor_proto::DataType},
-    operators::DOMAIN,
+    operators::{DOMAIN, replace},
 };
 
 /// Puts the operator into `graph`, whose weights are in files of `folder`, in place of the products that it can compute: true when there
 /// are any, which there are not where this processor cannot.
 pub(in crate::inference::operators) fn adopt(graph: &mut GraphProto, folder: &Path) -> bool {
-    if !available() {
+    if !available() || !replace(graph, |graph, node| ours(graph, node, folder)) {
         return false;
-    }
-    let ours: Vec<(usize, NodeProto)> =
-        graph.node.iter().enumerate().filter_map(|(n, node)| Some((n, ours(graph, node, folder)?))).collect();
-    if ours.is_empty() {
-        return false;
-    }
-    for (n, node) in ours {
-        graph.node[n] = node;
     }
     // ONNX Runtime need not read what only this operator does.
     let used: HashSet<&String> = graph.node.iter().flat_map(|node| &node.input).collect();
