@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PROFILE ?= default
 ARGS ?=
 RELEASE := target/release/tongchuan
+DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug/tongchuan
 NODE_MODULES := tests/web/node_modules/.package-lock.json
 
 .PHONY: help serve demo test page web bench models deps test-deps lint screenshots
@@ -18,21 +19,21 @@ demo: $(RELEASE) models ## a merchant and a buyer talk; prints what each hears a
 models: $(RELEASE) ## download, verify and convert the models (PROFILE=lite for small machines)
 	$(RELEASE) models pull --profile $(PROFILE)
 
-test: lint ## everything a contributor needs to know that it works
-	cargo run --quiet -- models pull default
-	cargo run --quiet -- models pull lite
+test: lint $(DEBUG) ## everything a contributor needs to know that it works
+	$(DEBUG) models pull default
+	$(DEBUG) models pull lite
 	cargo test
 	$(MAKE) --no-print-directory web
 
 page: test-deps $(NODE_MODULES) ## the phone page: types and unit tests
 	cd tests/web && npm run --silent check && npm run --silent unit
 
-web: page ## the phone page, and two phones in a real browser
-	cargo run --quiet -- models pull default
+web: page $(DEBUG) ## the phone page, and two phones in a real browser
+	$(DEBUG) models pull default
 	cd tests/web && npm run --silent e2e
 
-screenshots: test-deps $(NODE_MODULES) ## draw the pictures of the README again
-	cargo run --quiet -- models pull default
+screenshots: test-deps $(NODE_MODULES) $(DEBUG) ## draw the pictures of the README again
+	$(DEBUG) models pull default
 	cd tests/web && npm run --silent screenshots
 
 lint: deps
@@ -56,6 +57,11 @@ $(NODE_MODULES): tests/web/package-lock.json | test-deps
 	@touch $@
 
 # Cargo knows best what is up to date.
-.PHONY: $(RELEASE)
+.PHONY: $(RELEASE) $(DEBUG)
 $(RELEASE): deps
 	cargo build --release
+
+# With a test: `cargo build` alone would take its libraries without the features that only tests want, and the tests build them, and the
+# program, again.
+$(DEBUG): deps
+	cargo test --no-run --test cli

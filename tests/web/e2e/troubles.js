@@ -76,7 +76,8 @@ export function troubles(stall) {
     await merchant.speak(0.5, 'd39', 2);
     await interpretation(merchant, 'd39', talking);
     await interpretation(buyer, 'd39', after);
-    await buyer.silent(after);
+    // From the cut sentence on: some of it may have been spoken before the next one began.
+    await buyer.silent(cut);
     await assertOnce(merchant);
     forgive(merchant, buyer);
   });
