@@ -77,7 +77,7 @@ pub(crate) fn in_a_room(samples: &[f32]) -> Vec<f32> {
 }
 
 /// After an encoder and a decoder, as every sound of a client is.
-fn through_opus(samples: &[f32]) -> Vec<f32> {
+pub(crate) fn through_opus(samples: &[f32]) -> Vec<f32> {
     let mut encoder = Encoder::new(&EncoderOptions { rate: SampleRate::ASR, ..EncoderOptions::default() }).unwrap();
     let (mut decoder, mut out) = (Decoder::new().unwrap(), Vec::new());
     encoder.push(samples, |packet| decoder.decode(packet, &mut out).unwrap());
@@ -95,7 +95,7 @@ pub(crate) fn hiss(seed: u32, samples: &mut [f32]) {
     }
 }
 
-/// A room with two microphones and a loudspeaker that have heard all this from time 0 on; what is played, at which time in ms.
+/// A room with two microphones and a loudspeaker that have heard all this from time 0 on; what is played (decoded), at which time in ms.
 pub(crate) fn room(sounds: [Vec<f32>; 2], played: &[(usize, &[f32])]) -> (Acoustics, [SourceId; 2]) {
     let mut acoustics = Acoustics::new(EchoOptions::default());
     let mics = [acoustics.add(Kind::Microphone), acoustics.add(Kind::Microphone)];
@@ -109,7 +109,7 @@ pub(crate) fn room(sounds: [Vec<f32>; 2], played: &[(usize, &[f32])]) -> (Acoust
         }
     }
     for (at_ms, samples) in played {
-        for (n, piece) in through_opus(samples).chunks(FRAME).enumerate() {
+        for (n, piece) in samples.chunks(FRAME).enumerate() {
             acoustics.hear(speaker, piece, Millis(*at_ms as u64 + (n as u64 + 1) * 20));
         }
     }
