@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     event::{LaneEvent, StageTimes, Stretch},
     listener::Listener,
+    pace,
     player::Play,
     stages::Stages,
     task::millis,
@@ -31,7 +32,7 @@ use crate::{
 /// Clauses that may wait in text; then translation waits.
 pub(super) const SAY_QUEUE: usize = 16;
 
-/// Silence between two clauses of a sentence: the synthesiser trims its own.
+/// Silence between two clauses of a sentence at a voice's own pace ([`pace::pause`]): the synthesiser trims its own.
 pub const CLAUSE_PAUSE: Duration = Duration::from_millis(90);
 /// Silence after a sentence.
 const SENTENCE_PAUSE: Duration = Duration::from_millis(220);
@@ -105,11 +106,11 @@ impl<K: Copy> Synthesis<K> {
         let Stages { tts, options, .. } = &self.listener.stages;
         let priority = if first || silent { Priority::FirstClause } else { Priority::Clause };
         let spoken = tts.submit(job, priority, options.deadlines.tts())?.output().await?;
-        if spoken.output.samples.is_empty() { Ok(()) } else { self.enqueue(clause, spoken).await }
+        if spoken.output.samples.is_empty() { Ok(()) } else { self.enqueue(clause, spoken, speed).await }
     }
 
-    /// Encodes a clause and hands it to the player.
-    async fn enqueue(&mut self, clause: Clause, spoken: Done<Speech>) -> Result<(), JobError> {
+    /// Encodes a clause that is said at `speed` and hands it to the player.
+    async fn enqueue(&mut self, clause: Clause, spoken: Done<Speech>, speed: f32) -> Result<(), JobError> {
         let Clause { utterance, source, text, speech_end, .. } = clause;
         let (start, mut encoder) = match self.encoder.take() {
             Some(encoder) => (None, encoder),
@@ -124,7 +125,7 @@ impl<K: Copy> Synthesis<K> {
         let Done { output: Speech { mut samples }, queued, ran } = spoken;
         let audio = SampleRate::TTS.duration(samples.len());
         let ends = text.expose().trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '।', '؟']);
-        let pause = if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE };
+        let pause = pace::pause(if ends { SENTENCE_PAUSE } else { CLAUSE_PAUSE }, speed);
         samples.resize(samples.len() + SampleRate::TTS.samples(pause), 0.0);
         let began = Instant::now();
         // 3 s of speech take about 15 ms to encode: too long for a thread that serves sockets.
