@@ -97,7 +97,7 @@ fn replayed(set: &[Recording], db: f32) -> Tally {
 
 /// The other's voice counts at his own microphone only; there it is `whole` or at least not lost.
 fn overheard(set: &[Recording], db: f32, whole: bool) -> Tally {
-    over(set, |n, Recording { name, said, decoded }, tally| {
+    over(set, |n, Recording { name, said, .. }, tally| {
         let mut sounds = [Vec::new(), Vec::new()];
         add(&mut sounds[0], 1000, said, 0.0);
         add(&mut sounds[1], 1000 + delay(n), &in_a_room(said), db);
@@ -118,7 +118,7 @@ fn overheard(set: &[Recording], db: f32, whole: bool) -> Tally {
 
 /// Both speak at once, each into the other's microphone too: neither is lost.
 fn at_once(set: &[Recording]) -> Tally {
-    over(set, |n, Recording { name, said, decoded }, tally| {
+    over(set, |n, Recording { name, said, .. }, tally| {
         let (other, delay) = (&another(set, n, 3).said, delay(n));
         let mut sounds = [Vec::new(), Vec::new()];
         add(&mut sounds[0], 1000, said, 0.0);
@@ -137,7 +137,7 @@ fn at_once(set: &[Recording]) -> Tally {
 
 /// What is said while half a minute of other speech is remembered is real, from its first second on.
 fn said_after_much(set: &[Recording]) -> Tally {
-    over(set, |n, Recording { name, said, decoded }, tally| {
+    over(set, |n, Recording { name, said, .. }, tally| {
         let mut played = Vec::new();
         let mut at = 300;
         for step in 1..12 {
