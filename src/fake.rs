@@ -102,10 +102,10 @@ pub fn stages(options: FakeOptions) -> Stages {
         let wait = job.wants_answer().then(|| next(context));
         async move {
             let Some(wait) = wait else {
-                return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0, complete: true });
+                return Ok(Translation { tries: 0, ..Translation::whole(Redacted::default(), 0) });
             };
             wait.await?;
-            Ok(Translation { text: format!("[{}] {}", job.to, job.text.expose()).into(), tokens: 1, tries: 1, complete: true })
+            Ok(Translation::whole(format!("[{}] {}", job.to, job.text.expose()), 1))
         }
     });
     let mut next = script("tts", options.tts);

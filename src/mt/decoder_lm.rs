@@ -43,6 +43,10 @@ const USUAL_ANSWER: usize = 32;
 /// A draft goes the way of the one before it, its guess, where the next token is at least so many times as probable as the best one: what two
 /// drafts begin with is said. (Arivazhagan et al. 2020, "Re-translation versus Streaming for Simultaneous Translation", bias likewise.)
 const STAY: f32 = 0.5;
+/// The translator is sure of a draft up to its first token that is less probable: what is made up of words that nobody has said yet might
+/// as well go on otherwise. Of 18 monologues, one run each, start lag from English was 2.96 s and chrF 45.8 and 15.5; with 0.5 it is not
+/// sure of the wording of what was said, either, 3.17 s, 45.2 and 15.0; without it 2.8 s, 45.1 and 16.5, and more is said that nobody said.
+const SURE: f32 = 0.25;
 /// No interpretation of one sentence needs more; at 25 tokens/s it would be 15 s late.
 const MAX_TOKENS: usize = 384;
 
@@ -154,20 +158,21 @@ impl DecoderLm {
     fn read_ahead(&mut self, job: &MtJob, context: &JobContext) -> Result<Translation, JobError> {
         if job.ahead != Some(0) {
             let (answer, tokens) = self.answer(job, Strictness::Normal, context)?;
-            let (text, complete) = match answer {
-                Answer::Text { text, complete } if judge::acceptable_so_far(job, text.expose()) => {
-                    (Redacted::new(text.expose().trim()), complete)
+            let (text, sure, complete) = match answer {
+                Answer::Text { text, sure, complete } if judge::acceptable_so_far(job, text.expose()) => {
+                    let sure = text.expose().get(..sure).map_or(0, |sure| sure.trim().len());
+                    (Redacted::new(text.expose().trim()), sure, complete)
                 }
                 _ => Default::default(),
             };
-            return Ok(Translation { text, tokens, tries: 1, complete });
+            return Ok(Translation { text, sure, tokens, tries: 1, complete });
         }
         let Asked { prefix, tokens, .. } = self.ask(job, Strictness::Normal, context)?;
         if tokens.len() < self.decoder.positions() {
             let step = self.read(&tokens, &[], &prefix, context)?;
             self.memory.keep_ahead(Read::new(&tokens, step.cache));
         }
-        Ok(Translation { text: Redacted::default(), tokens: 0, tries: 1, complete: false })
+        Ok(Translation { text: Redacted::default(), sure: 0, tokens: 0, tries: 1, complete: false })
     }
 
     /// The prompt for `job` in tokens.
@@ -202,6 +207,7 @@ impl DecoderLm {
         let mut step = self.read(&read, &guess, &prefix, context)?;
         // Tokens of the guess that the step has read and that are not known to be right.
         let mut unsure = guess.len();
+        let (mut sure, mut is_sure) = (text.len(), true);
         let complete = loop {
             // A draft stays with the one before it where that is nearly as good.
             let guessed = guess.get(guess.len() - unsure).copied();
@@ -218,6 +224,10 @@ impl DecoderLm {
             }
             read.push(token);
             text = joined(job.begun.expose(), &self.tokenizer.decode(&read[asked..]).map_err(failed)?);
+            is_sure = is_sure && (job.ahead.is_none() || step.probability(unsure, token).map_err(failed)? >= SURE);
+            if is_sure {
+                sure = text.len();
+            }
             if token == self.control.start || repeats(&read[asked..]) {
                 break true;
             }
@@ -239,7 +249,7 @@ impl DecoderLm {
             step = self.decoder.step(&[token], 1, cache).map_err(failed)?;
         };
         self.keep(job, Read::new(&read, step.cache.without_last(unsure)));
-        Ok((Answer::Text { text: Redacted::new(text), complete }, read.len() - asked))
+        Ok((Answer::Text { text: Redacted::new(text), sure, complete }, read.len() - asked))
     }
 
     /// What probably follows what was begun, in at most so many tokens.
@@ -352,8 +362,8 @@ struct Asked {
 /// What one try gave.
 #[derive(Debug)]
 enum Answer {
-    /// The model ended it, or, where it is not complete, it was to be no longer.
-    Text { text: Redacted, complete: bool },
+    /// The model ended it, or, where it is not complete, it was to be no longer. `sure`: see [`Translation`].
+    Text { text: Redacted, sure: usize, complete: bool },
     /// The limit ended it.
     Endless,
 }
@@ -364,10 +374,10 @@ impl Translator for DecoderLm {
         let source = job.text.expose().trim();
         if source.is_empty() {
             self.prepare(job.from, job.to, context)?;
-            return Ok(Translation { text: Redacted::default(), tokens: 0, tries: 0, complete: true });
+            return Ok(Translation { tries: 0, ..Translation::whole(Redacted::default(), 0) });
         }
         if !judge::needs_translation(source) || job.from == job.to {
-            return Ok(Translation { text: Redacted::new(source), tokens: 0, tries: 0, complete: true });
+            return Ok(Translation { tries: 0, ..Translation::whole(source, 0) });
         }
         if job.ahead.is_some() {
             return self.read_ahead(job, context);
@@ -383,8 +393,7 @@ impl Translator for DecoderLm {
             };
             match verdict {
                 Ok(text) => {
-                    let (text, tries) = (Redacted::new(text), rejections.len() + 1);
-                    return Ok(Translation { text, tokens, tries, complete: true });
+                    return Ok(Translation { tries: rejections.len() + 1, ..Translation::whole(text, tokens) });
                 }
                 Err(rejection) => {
                     tracing::debug!(%rejection, from = %job.from, to = %job.to, ?strictness, "translation rejected");

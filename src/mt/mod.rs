@@ -79,12 +79,23 @@ impl MtJob {
 pub struct Translation {
     /// The text, trimmed; blank only when the source is.
     pub text: Redacted,
+    /// Up to which byte of `text` the translator is sure of it. Behind that a draft may make up how its source goes on; what is no draft
+    /// is sure.
+    pub sure: usize,
     /// Tokens generated, over all tries.
     pub tokens: usize,
     /// Tries it took: 1 normally, more when an answer was rejected, 0 when there was nothing to translate (digits and signs).
     pub tries: usize,
     /// The translator has no more to say of the text; a draft may be cut off before that, in the middle of a word.
     pub complete: bool,
+}
+
+impl Translation {
+    /// All of `text`, at the first try, in so many tokens.
+    pub fn whole(text: impl Into<Redacted>, tokens: usize) -> Self {
+        let text = text.into();
+        Self { sure: text.expose().len(), text, tokens, tries: 1, complete: true }
+    }
 }
 
 /// A translator.

@@ -170,7 +170,7 @@ mod tests {
             let answer = answers.next();
             async move {
                 let text = answer.ok_or(crate::inference::JobError::failed("mt", "scripted"))?;
-                Ok(Translation { text: text.into(), tokens: 1, tries: 1, complete: true })
+                Ok(Translation::whole(text, 1))
             }
         });
         (handle, asked)

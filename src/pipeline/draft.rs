@@ -3,7 +3,9 @@
 //! LocalAgreement-2 on the target side (Liu et al. 2020; Polák et al. 2022): each time words came, the translator drafts the beginning of
 //! a translation of what is there; the words that two drafts in a row begin with are shown, and said when there are enough for a breath,
 //! and every later draft, and in the end the translation, goes on behind them. Where word order differs the drafts do not agree, and the
-//! listener waits for the clause as he would without, or until the first words of an utterance are overdue: then one draft is enough. An
+//! listener waits for the clause as he would without, or, when he hears nothing, until something new is overdue
+//! ([`super::segments::Patience`]): then one draft is enough, whole while he has heard nothing of the utterance, after that as far as the
+//! translator is sure of it. So silences in the middle of a sentence are filled, and less is left to be said when the next one begins. An
 //! amount is said this way when the words that it stands for are committed: what follows them cannot change it. When the source is
 //! complete, what is written of its translation is shown by the word ([`ready`]). Called by [`super::lane`].
 
@@ -65,6 +67,8 @@ fn first_amount(language: Language, text: &str, from: usize) -> usize {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Drafted<'a> {
     pub(super) text: &'a str,
+    /// Up to which byte of it the translator is sure: how much of it may be believed when it is overdue.
+    pub(super) sure: usize,
     /// It was not cut off.
     pub(super) complete: bool,
     /// It need not agree with the one before.
@@ -108,12 +112,13 @@ impl Draft {
 
     /// Takes a draft in `language`: gives what is to be shown now, if anything. One without text was none.
     pub(super) fn push(&mut self, language: Language, drafted: Drafted<'_>) -> Option<String> {
-        let Drafted { text, complete, overdue, guard } = drafted;
+        let Drafted { text, sure, complete, overdue, guard } = drafted;
         if text.is_empty() {
             return None;
         }
         let before = std::mem::replace(&mut self.latest, text.to_owned());
-        let end = both_begin(language, if overdue { text } else { &before }, text, complete).min(guard.right(text));
+        let other = if overdue { text.get(..sure).unwrap_or_default() } else { &before };
+        let end = both_begin(language, other, text, complete).min(guard.right(text));
         let new = text.get(..end)?.strip_prefix(self.shown.as_str())?.trim_end();
         let worth = if self.shown.is_empty() { worth(language).first } else { worth(language).shown };
         if size(new) < worth {
@@ -143,7 +148,7 @@ mod tests {
     /// A draft whose source has no amounts.
     fn push(draft: &mut Draft, language: Language, text: &str, complete: bool, overdue: bool) -> Option<String> {
         let guard = Guard::new("", Language::ZH, language, &Context::default());
-        draft.push(language, Drafted { text, complete, overdue, guard: &guard })
+        draft.push(language, Drafted { text, sure: text.len(), complete, overdue, guard: &guard })
     }
 
     fn shown(language: Language, drafts: &[&str]) -> Vec<String> {
@@ -217,6 +222,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_draft_that_is_overdue_only_what_the_translator_is_sure_of_is_said() {
+        let guard = Guard::new("", Language::ZH, Language::EN, &Context::default());
+        let text = "There will be a new garden";
+        for (sure, wanted) in
+            [("There will be a new gar", Some("There will be a new")), ("There will be", Some("There will be")), ("", None)]
+        {
+            let drafted = Drafted { text, sure: sure.len(), complete: false, overdue: true, guard: &guard };
+            assert_eq!(Draft::default().push(Language::EN, drafted).as_deref(), wanted);
+        }
+    }
+
+    #[test]
     fn other_words_and_amounts_wait_for_the_clause() {
         assert!(shown(Language::EN, &["We are looking at it", "It is being looked into by us"]).is_empty());
         assert_eq!(shown(Language::EN, &["It will cost 12 euros each", "It will cost 12 euros each, or"]), ["It will cost"]);
@@ -231,8 +248,8 @@ mod tests {
             [("", None), ("十二座新桥", Some("12 new bridges are being")), ("十三座新桥", None), ("这座新桥", None)]
         {
             let (mut draft, guard) = (Draft::default(), Guard::new(committed, Language::ZH, Language::EN, &Context::default()));
-            let shown =
-                drafts.map(|text| draft.push(Language::EN, Drafted { text, complete: true, overdue: false, guard: &guard }));
+            let shown = drafts
+                .map(|text| draft.push(Language::EN, Drafted { text, sure: 0, complete: true, overdue: false, guard: &guard }));
             assert_eq!(shown, [None, wanted.map(str::to_owned)], "{committed}");
         }
     }

@@ -10,6 +10,7 @@ use super::{
     amounts::{self, Doubts},
     draft::{self, Draft, Drafted},
     event::{LaneEvent, LaneText, StageTimes, Stretch},
+    pace::Haste,
     segments::{Patience, Segments},
     synthesis::Clause,
 };
@@ -42,14 +43,16 @@ pub(super) struct Interpretation {
     history: Vec<(Redacted, Redacted)>,
     /// What stands between the last segment's translation and the next one's.
     lead: &'static str,
-    /// What is spoken next is not the first that he hears in a while: some of it was spoken, or it followed another one soon.
-    brisk: bool,
+    /// Some of it was handed over to be spoken.
+    is_spoken: bool,
+    /// It followed another one soon: so will the next.
+    flows: bool,
+    /// Since when he waits for something new: its first words came, committed or not, or more of its interpretation was shown.
+    waits_since: Millis,
 }
 
 /// What was heard of an utterance.
 struct Heard {
-    /// When its first words came, committed or not.
-    began: Millis,
     segments: Segments,
     /// What the recogniser heard behind them and may change.
     pending: Redacted,
@@ -72,7 +75,6 @@ impl Interpretation {
     /// was one, was said at `last_word`.
     pub(super) fn new(utterance: UtteranceId, from: Language, into: Language, began: Millis, last_word: Option<Millis>) -> Self {
         let heard = Heard {
-            began,
             segments: Segments::default(),
             pending: Redacted::default(),
             is_certain: false,
@@ -91,7 +93,9 @@ impl Interpretation {
             unsaid: String::new(),
             history: Vec::new(),
             lead: "",
-            brisk: last_word.is_some_and(|at| began.since(at) <= FLOWS),
+            is_spoken: false,
+            flows: last_word.is_some_and(|at| began.since(at) <= FLOWS),
+            waits_since: began,
         }
     }
 
@@ -134,10 +138,14 @@ impl Interpretation {
         self.history.is_empty()
     }
 
-    /// True when words of it are certain and, by `now`, nothing of it was interpreted for too long.
+    /// True when nothing of it was interpreted.
+    fn is_unheard(&self) -> bool {
+        self.is_new() && self.draft.shown().is_empty()
+    }
+
+    /// True when words of it are certain and, by `now`, nothing new of its interpretation was shown for too long.
     pub(super) fn is_overdue(&self, now: Millis) -> bool {
-        let unheard = self.is_new() && self.draft.shown().is_empty();
-        unheard && self.heard.is_certain && now.since(self.heard.began) >= Patience::of(self.from).budget
+        self.heard.is_certain && now.since(self.waits_since) >= Patience::of(self.from).budget
     }
 
     /// The segments before, as the translator was asked, and their translations.
@@ -153,6 +161,9 @@ impl Interpretation {
     /// Takes a draft of the translation of what is [`Self::open`]: gives what is to be shown now, if anything, and what of it and of what
     /// was shown before is to be said.
     pub(super) fn push_draft(&mut self, drafted: Drafted<'_>) -> Option<(String, Option<String>)> {
+        // Who has heard nothing of it waits for anything.
+        let sure = if self.is_unheard() { drafted.text.len() } else { drafted.sure };
+        let drafted = Drafted { sure, ..drafted };
         let shown = self.draft.push(self.into, drafted)?;
         // It stands for the words that are there, and so will the rest of the translation.
         self.heard.segments.begin();
@@ -218,19 +229,27 @@ impl Interpretation {
         !self.unsaid.is_empty()
     }
 
-    /// Captions a piece of the translation, the `last` one or not.
-    pub(super) fn caption(&mut self, text: &str, last: bool, times: StageTimes) -> LaneEvent {
+    /// Captions a piece of the translation `now`, the `last` one or not.
+    pub(super) fn caption(&mut self, text: &str, last: bool, now: Millis, times: StageTimes) -> LaneEvent {
+        self.waits_since = now;
         let lead = if text.is_empty() { "" } else { std::mem::take(&mut self.lead) };
         let committed = format!("{lead}{text}").into();
         LaneEvent::Translated { utterance: self.utterance, source: self.saying, committed, last, times }
     }
 
-    /// A clause of the translation, and what waits to be said before it, to be spoken.
-    pub(super) fn clause(&mut self, text: &str) -> Clause {
-        // The first words, alone in the silence, are hard enough to understand.
-        let brisk = std::mem::replace(&mut self.brisk, true);
+    /// A clause of the translation, and what waits to be said before it, to be spoken. It `may_hurry` when its segment is complete, so
+    /// that it comes a second after its words and the next ones are being said, and has no amount, which nobody should mishear.
+    pub(super) fn clause(&mut self, text: &str, may_hurry: bool) -> Clause {
+        let is_first = !std::mem::replace(&mut self.is_spoken, true);
+        let haste = match (self.flows, may_hurry) {
+            (true, true) => Haste::Hurried,
+            // The first words in a while, alone in the silence, are hard enough to understand.
+            (false, _) if is_first => Haste::None,
+            // It began later than what it interprets and should be over with it.
+            _ => Haste::Brisk,
+        };
         let text = (std::mem::take(&mut self.unsaid) + text).into();
-        Clause { utterance: self.utterance, source: self.saying, text, brisk, speech_end: self.heard.speech_end }
+        Clause { utterance: self.utterance, source: self.saying, text, haste, speech_end: self.heard.speech_end }
     }
 
     /// Which amounts were said in `segment`, the last one that was taken, and whether its translation keeps them; none if there is
@@ -261,11 +280,11 @@ mod tests {
 
     fn push_draft(current: &mut Interpretation, text: &str) -> Option<(String, Option<String>)> {
         let guard = Guard::new(current.committed(), Language::ZH, Language::EN, &Context::default());
-        current.push_draft(Drafted { text, complete: false, overdue: false, guard: &guard })
+        current.push_draft(Drafted { text, sure: text.len(), complete: false, overdue: false, guard: &guard })
     }
 
     fn caption(current: &mut Interpretation, text: &str) -> (String, Stretch) {
-        match current.caption(text, false, StageTimes::default()) {
+        match current.caption(text, false, BEGAN, StageTimes::default()) {
             LaneEvent::Translated { committed, source, .. } => (committed.into_inner(), source),
             other => panic!("{other:?}"),
         }
@@ -289,8 +308,9 @@ mod tests {
     }
 
     #[test]
-    fn words_are_overdue_when_they_are_certain_and_nothing_was_interpreted() {
-        let late = BEGAN + Patience::of(Language::ZH).budget;
+    fn words_are_overdue_when_they_are_certain_and_nothing_new_was_shown_for_long() {
+        let budget = Patience::of(Language::ZH).budget;
+        let late = BEGAN + budget;
         let mut current = interpretation(None);
         hear(&mut current, "", "花园开");
         assert!(current.is_empty() && !current.is_overdue(late), "heard once");
@@ -298,8 +318,10 @@ mod tests {
         assert!(current.is_overdue(late) && !current.is_overdue(BEGAN));
         assert_eq!((current.open().as_str(), current.committed()), ("花园开了", ""));
         assert_eq!(push_draft(&mut current, "The garden is"), None);
-        assert!(push_draft(&mut current, "The garden is open").is_some());
-        assert!(!current.is_overdue(late) && !current.is_empty());
+        let (shown, _) = push_draft(&mut current, "The garden is open").unwrap();
+        assert!(!current.is_empty());
+        current.caption(&shown, false, late, StageTimes::default());
+        assert!(!current.is_overdue(late) && current.is_overdue(late + budget));
     }
 
     #[test]
@@ -309,7 +331,7 @@ mod tests {
         push_draft(&mut current, "The garden is");
         let (shown, said) = push_draft(&mut current, "The garden is open").unwrap();
         assert_eq!((shown.as_str(), said.as_deref()), ("The garden is", Some("The garden is")));
-        let clause = current.clause(&said.unwrap());
+        let clause = current.clause(&said.unwrap(), false);
         assert_eq!((clause.text.expose(), clause.source), ("The garden is", Stretch { from: 0, to: 7 }));
         assert!(push_draft(&mut current, "The garden is open, we").is_some_and(|(_, said)| said.is_none()));
         hear(&mut current, "开了，", "");
@@ -317,7 +339,7 @@ mod tests {
         let (begun, guess) = current.take_begun();
         assert_eq!((begun.as_str(), guess.as_str()), ("The garden is open", "The garden is open, we"));
         assert!(current.has_unsaid());
-        let clause = current.clause(", we will see.");
+        let clause = current.clause(", we will see.", true);
         assert_eq!(clause.text.expose(), " open, we will see.");
         assert_eq!(clause.source, Stretch { from: 0, to: 7 }, "what it was begun with counts");
         assert!(!current.has_unsaid());
@@ -325,10 +347,15 @@ mod tests {
 
     #[test]
     fn only_the_first_words_in_a_while_are_spoken_at_their_own_pace() {
-        let brisk = |mut current: Interpretation| [current.clause("The garden").brisk, current.clause(" is open").brisk];
-        assert_eq!(brisk(interpretation(None)), [false, true]);
-        assert_eq!(brisk(interpretation(Some(Millis(BEGAN.0 - 8_000)))), [false, true]);
-        assert_eq!(brisk(interpretation(Some(Millis(BEGAN.0 - 1_000)))), [true, true]);
+        let haste = |mut current: Interpretation| {
+            [("The garden", false), (" is open", false), (" today.", true)]
+                .map(|(text, may_hurry)| current.clause(text, may_hurry).haste)
+        };
+        for last_word in [None, Some(Millis(BEGAN.0 - 8_000))] {
+            assert_eq!(haste(interpretation(last_word)), [Haste::None, Haste::Brisk, Haste::Brisk]);
+        }
+        let flows = interpretation(Some(Millis(BEGAN.0 - 1_000)));
+        assert_eq!(haste(flows), [Haste::Brisk, Haste::Brisk, Haste::Hurried]);
     }
 
     #[test]

@@ -268,11 +268,11 @@ impl<K: Copy> Lane<K> {
         let overdue = current.is_overdue(self.listener.clock.now()) && self.listener.is_short();
         // An amount that is pending may be another one in the end.
         let guard = &self.guard(current.committed(), current);
-        let drafted = Drafted { text: output.text.expose(), complete: output.complete, overdue, guard };
+        let drafted = Drafted { text: output.text.expose(), sure: output.sure, complete: output.complete, overdue, guard };
         let Some((shown, said)) = self.current.as_mut().and_then(|current| current.push_draft(drafted)) else { return };
         let times = StageTimes { mt: millis(ran), queue: millis(queued), ..StageTimes::default() };
         self.show(&shown, false, times).await;
-        self.speak(said).await;
+        self.speak(said, false).await;
     }
 
     /// Translates and speaks one segment, or says that it cannot.
@@ -329,7 +329,7 @@ impl<K: Copy> Lane<K> {
         if let Some(amounts) = amounts {
             self.listener.events.send(amounts).await;
         }
-        self.speak(clauses).await;
+        self.speak(clauses, !guard.is_needed()).await;
         Ok(())
     }
 
@@ -352,7 +352,7 @@ impl<K: Copy> Lane<K> {
                                 let times = StageTimes { mt: millis(began.elapsed()), ..StageTimes::default() };
                                 self.show(&text, false, times).await;
                             }
-                            Next::Speak(clause) => self.speak([clause]).await,
+                            Next::Speak(clause) => self.speak([clause], !running.has_amounts()).await,
                         }
                     }
                 }
@@ -363,15 +363,15 @@ impl<K: Copy> Lane<K> {
     /// Captions a piece of the translation.
     async fn show(&mut self, text: &str, last: bool, times: StageTimes) {
         let Some(current) = &mut self.current else { return };
-        let caption = current.caption(text, last, times);
+        let caption = current.caption(text, last, self.listener.clock.now(), times);
         self.listener.events.send(caption).await;
     }
 
-    /// Has clauses spoken.
-    async fn speak(&mut self, clauses: impl IntoIterator<Item = String>) {
+    /// Has clauses spoken; whether they may be hurried, see [`Interpretation::clause`].
+    async fn speak(&mut self, clauses: impl IntoIterator<Item = String>, may_hurry: bool) {
         for clause in clauses {
             let Some(current) = &mut self.current else { return };
-            let clause = current.clause(&clause);
+            let clause = current.clause(&clause, may_hurry);
             self.listener.pace().asked();
             self.say(Say::Clause(clause)).await;
         }

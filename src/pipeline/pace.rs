@@ -35,6 +35,17 @@ const FASTEST: f32 = 1.25;
 /// Behind the first words: what is over sooner leaves room for what will be said next.
 const BRISK: f32 = 1.1;
 
+/// In how much haste something is said, whatever waits to be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// At the voice's own pace.
+    None,
+    /// A little faster: see [`BRISK`].
+    Brisk,
+    /// As fast as it is understood: more is being said already.
+    Hurried,
+}
+
 /// What a listener still has to hear.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
@@ -91,9 +102,13 @@ impl Pace {
         is_news.then_some(lag)
     }
 
-    /// How fast to say what comes next, 1.0 being the voice's own pace: `brisk` at least, or not.
-    pub(super) fn speed(&self, now: Millis, brisk: bool) -> f32 {
-        let (least, hurried) = if brisk { (BRISK, HURRIED_BRISK) } else { (1.0, HURRIED) };
+    /// How fast to say what comes next, 1.0 being the voice's own pace: faster the more waits, and with such `haste` at least.
+    pub(super) fn speed(&self, now: Millis, haste: Haste) -> f32 {
+        let (least, hurried) = match haste {
+            Haste::None => (1.0, HURRIED),
+            Haste::Brisk => (BRISK, HURRIED_BRISK),
+            Haste::Hurried => return FASTEST,
+        };
         let late = self.waiting(now).saturating_sub(AT_EASE).as_secs_f32() / (hurried - AT_EASE).as_secs_f32();
         (1.0 + (FASTEST - 1.0) * late.min(1.0)).max(least)
     }
@@ -122,19 +137,20 @@ mod tests {
         let at = |s: u64| Millis(1_000 * s);
         let start = at(0);
         let mut pace = Pace::default();
-        assert_eq!((pace.speed(start, false), pace.is_behind(start)), (1.0, false));
-        assert_eq!(pace.speed(start, true), BRISK, "more is coming");
+        assert_eq!((pace.speed(start, Haste::None), pace.is_behind(start)), (1.0, false));
+        assert_eq!(pace.speed(start, Haste::Brisk), BRISK, "more is coming");
+        assert_eq!(pace.speed(start, Haste::Hurried), FASTEST, "more is being said already");
         pace.enqueued(start, Duration::from_millis(500));
-        assert_eq!((pace.speed(start, false), pace.is_behind(start)), (1.0, false));
+        assert_eq!((pace.speed(start, Haste::None), pace.is_behind(start)), (1.0, false));
         pace.enqueued(start, Duration::from_secs(1));
-        assert_eq!((pace.speed(start, false), pace.is_behind(start)), (1.125, false));
-        assert_eq!(pace.speed(start, true), FASTEST, "and more is coming");
+        assert_eq!((pace.speed(start, Haste::None), pace.is_behind(start)), (1.125, false));
+        assert_eq!(pace.speed(start, Haste::Brisk), FASTEST, "and more is coming");
         pace.enqueued(start, Duration::from_millis(3500));
-        assert_eq!((pace.speed(start, false), pace.is_behind(start)), (FASTEST, true));
+        assert_eq!((pace.speed(start, Haste::None), pace.is_behind(start)), (FASTEST, true));
         pace.enqueued(start, Duration::from_secs(60));
-        assert_eq!(pace.speed(start, false), FASTEST);
+        assert_eq!(pace.speed(start, Haste::None), FASTEST);
         assert_eq!(
-            (pace.speed(at(64), false), pace.speed(at(65), false), pace.speed(at(1_000), false)),
+            (pace.speed(at(64), Haste::None), pace.speed(at(65), Haste::None), pace.speed(at(1_000), Haste::None)),
             (1.0 + 0.25 / 4.0, 1.0, 1.0)
         );
         assert_eq!((pace.late(start, start), pace.late(at(61), at(60))), (Some(Duration::from_secs(65)), None));
@@ -154,7 +170,7 @@ mod tests {
         assert!(pace.is_silent(now) && !pace.is_short(now));
         pace.asked();
         pace.asked();
-        assert_eq!((pace.speed(now, false), pace.is_behind(now)), (1.0, true), "nobody hears them yet");
+        assert_eq!((pace.speed(now, Haste::None), pace.is_behind(now)), (1.0, true), "nobody hears them yet");
         pace.spoken();
         assert!(!pace.is_behind(now));
     }

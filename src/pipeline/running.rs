@@ -74,7 +74,7 @@ impl<'g> Running<'g> {
             self.speak(clause, &mut out);
         }
         // Of the clause that is being written the words are shown, unless it or the one before it waits for its amounts.
-        let waits = self.guard.is_needed() || self.spoken + self.splitter.waiting() != self.seen.len();
+        let waits = self.has_amounts() || self.spoken + self.splitter.waiting() != self.seen.len();
         if !waits && let Some(end) = draft::ready(self.language, &self.seen, self.shown) {
             self.show(end, &mut out);
             let beginning = self.seen.get(..end).unwrap_or_default();
@@ -102,6 +102,11 @@ impl<'g> Running<'g> {
             out.push(Next::Show(text.to_owned()));
             self.shown = end;
         }
+    }
+
+    /// True when it has amounts to keep.
+    pub(super) fn has_amounts(&self) -> bool {
+        self.guard.is_needed()
     }
 
     /// What was shown.

@@ -24,7 +24,7 @@ pub struct Patience {
     longest: usize,
     /// Sentences that wait together are translated together up to so many.
     together: usize,
-    /// A listener who hears nothing does not wait longer than this after the first words for what is certain.
+    /// A listener who hears nothing does not wait longer than this after the first words, or after what was shown last, for what is certain.
     pub(super) budget: Duration,
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     event::{LaneEvent, StageTimes, Stretch},
     listener::Listener,
-    pace,
+    pace::{self, Haste},
     player::Play,
     stages::Stages,
     task::millis,
@@ -55,8 +55,7 @@ pub(super) struct Clause {
     /// The words that it stands for.
     pub(super) source: Stretch,
     pub(super) text: Redacted,
-    /// It is not the first that he hears in a while: it began later than what it interprets and should be over with it.
-    pub(super) brisk: bool,
+    pub(super) haste: Haste,
     /// When the last of the utterance's words that are known was over.
     pub(super) speech_end: Option<Millis>,
 }
@@ -100,7 +99,7 @@ impl<K: Copy> Synthesis<K> {
         let (now, first) = (self.listener.clock.now(), self.encoder.is_none());
         let (speed, silent) = {
             let pace = self.listener.pace();
-            (pace.speed(now, clause.brisk), pace.is_silent(now))
+            (pace.speed(now, clause.haste), pace.is_silent(now))
         };
         let job = TtsJob { language: self.listener.language, voice: self.voice, text: clause.text.clone(), speed };
         let Stages { tts, options, .. } = &self.listener.stages;

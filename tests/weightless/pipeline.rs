@@ -294,7 +294,7 @@ fn word_by_word(stubborn: bool) -> Stages {
         let words = WORDS[..source.chars().filter(|c| c.is_alphanumeric()).count()].join(" ");
         let text = if source.ends_with('。') { format!("{words}.") } else { words };
         assert!(text.starts_with(job.begun.expose()));
-        Ok(Translation { text: text.into(), tokens: 1, tries: 1, complete: job.ahead.is_none() })
+        Ok(Translation { complete: job.ahead.is_none(), ..Translation::whole(text, 1) })
     });
     Stages { mt, ..fake::stages(FakeOptions::default()) }
 }
@@ -530,7 +530,7 @@ async fn written_before(source: &str, more: &str, tries: Vec<&'static str>) -> V
                     job.running.iter().for_each(|running| drop(running.send_replace(answer[..at].into())));
                 }
             }
-            Ok(Translation { text: tries.last().copied().unwrap_or("").into(), tokens: 1, tries: tries.len(), complete: true })
+            Ok(Translation { tries: tries.len(), ..Translation::whole(tries.last().copied().unwrap_or(""), 1) })
         }
     });
     let (input_tx, mut events_rx) = start_lane_with(Stages { mt, ..fake::stages(FakeOptions::default()) });
@@ -622,7 +622,7 @@ async fn a_listener_is_not_kept_waiting_by_drafts_that_do_not_agree() {
         let mt = spawn_task(worker, move |job: MtJob, _| async move {
             let own = format!("{} comes before the others", job.text.expose().chars().map(|_| 'a').collect::<String>());
             let text = if job.begun.is_blank() { own } else { format!("{} it is", job.begun.expose()) };
-            Ok(Translation { text: text.into(), tokens: 1, tries: 1, complete: false })
+            Ok(Translation { complete: false, ..Translation::whole(text, 1) })
         });
         let (input_tx, mut events_rx) = start_lane_with(Stages { mt, ..fake::stages(FakeOptions::default()) });
         tokio::spawn(async move {

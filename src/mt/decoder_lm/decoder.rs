@@ -27,6 +27,10 @@ const POSITIONS: usize = 4096;
 /// A cache has room for a multiple of so many tokens: an answer seldom outgrows it.
 const ROOM: usize = 128;
 
+/// Scores that are so much lower than another one (as natural logarithms) weigh nothing beside it: 150,000 of them together less than a
+/// thousandth.
+const NEGLIGIBLE: f32 = -20.0;
+
 /// A step failed. Runtime messages are about shapes and memory, never about text.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DecoderError {
@@ -197,14 +201,27 @@ impl Step {
     /// The most probable token behind all that was read but the last `unread` tokens, among those that `allowed` has true (ids past its
     /// end are not allowed); `other`, if it is allowed and at least `share` times as probable.
     pub(super) fn best(&self, unread: usize, allowed: &[bool], other: Option<(u32, f32)>) -> Result<u32, DecoderError> {
-        let (shape, scores) = self.logits.try_extract_tensor::<f32>()?;
-        let vocabulary = shape.last().and_then(|v| usize::try_from(*v).ok()).filter(|v| *v > 0);
-        let scores = vocabulary.and_then(|v| scores.rchunks_exact(v).nth(unread)).ok_or(DecoderError::Output("logits"))?;
+        let scores = self.scores(unread)?;
         let best = argmax(scores, allowed).ok_or(DecoderError::Output("logits"))?;
         let score = |token: u32| scores.get(usize::try_from(token).unwrap_or(usize::MAX)).copied().unwrap_or(f32::NEG_INFINITY);
         let is_allowed = |token: &u32| allowed.get(usize::try_from(*token).unwrap_or(usize::MAX)) == Some(&true);
         let other = other.filter(|(token, share)| is_allowed(token) && score(*token) >= score(best) + share.ln());
         Ok(other.map_or(best, |(token, _)| token))
+    }
+
+    /// The probability, 0 to 1, of `token` where [`Self::best`] chooses, among all tokens.
+    pub(super) fn probability(&self, unread: usize, token: u32) -> Result<f32, DecoderError> {
+        let scores = self.scores(unread)?;
+        let score = usize::try_from(token).ok().and_then(|token| scores.get(token)).ok_or(DecoderError::Output("logits"))?;
+        let others = scores.iter().map(|other| other - score).filter(|above| *above > NEGLIGIBLE);
+        Ok(others.map(f32::exp).sum::<f32>().recip())
+    }
+
+    /// The scores of all tokens behind all that was read but the last `unread` tokens.
+    fn scores(&self, unread: usize) -> Result<&[f32], DecoderError> {
+        let (shape, scores) = self.logits.try_extract_tensor::<f32>()?;
+        let vocabulary = shape.last().and_then(|v| usize::try_from(*v).ok()).filter(|v| *v > 0);
+        vocabulary.and_then(|v| scores.rchunks_exact(v).nth(unread)).ok_or(DecoderError::Output("logits"))
     }
 }
 
@@ -218,4 +235,23 @@ fn argmax(scores: &[f32], allowed: &[bool]) -> Option<u32> {
         }
     }
     best.and_then(|(at, _)| u32::try_from(at).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::load_test_runtime;
+
+    #[test]
+    fn a_tokens_probability_is_its_share_of_all() {
+        load_test_runtime();
+        let scores = vec![0.0, 3_f32.ln(), -50.0, 7.0, 7.0, 7.0];
+        let logits = Tensor::from_array(([1_usize, 2, 3], scores)).unwrap().into_dyn();
+        let step = Step { logits, cache: KvCache { values: Vec::new(), length: 0, room: 0 } };
+        for (unread, token, wanted) in [(1, 0, 0.25), (1, 1, 0.75), (1, 2, 0.0), (0, 2, 1.0 / 3.0)] {
+            let probability = step.probability(unread, token).unwrap();
+            assert!((probability - wanted).abs() < 1e-3, "{unread} {token}: {probability}");
+        }
+        assert!(step.probability(0, 3).is_err() && step.probability(2, 0).is_err());
+    }
 }

@@ -98,6 +98,9 @@ fn what_was_read_before_is_not_read_again_and_changes_no_token() {
         draft.text.expose()
     );
     assert!(!draft.complete, "it is cut off");
+    assert!(draft.text.expose().is_char_boundary(draft.sure), "{} bytes", draft.sure);
+    let translation = lm.translate(&whole, &detached).unwrap();
+    assert_eq!(translation.sure, translation.text.expose().len());
     let short = lm.translate(&MtJob { ahead: Some(8), ..job("zh", "en", "好的，谢谢您。") }, &detached).unwrap();
     assert!(short.complete && short.tokens < 8, "{} tokens", short.tokens);
     // And the next segment goes on behind this one and its answer.
