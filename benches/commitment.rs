@@ -23,7 +23,7 @@ use tongchuan::{
     },
     language::{Language, Spoken},
     models::store::Store,
-    pipeline::policy::{Answer, Mode, Output, Policy},
+    pipeline::policy::{Answer, Decode, Mode, Output, Policy},
     privacy::Redacted,
     score::{percentile, recognition_edits},
     time::SampleRate,
@@ -169,7 +169,12 @@ impl Outcome {
     }
 }
 
-async fn recognise(asr: &Handle<AsrJob, Hypothesis>, job: AsrJob) -> Done<Hypothesis> {
+/// What is heard of `decode`.
+async fn recognise(asr: &Handle<AsrJob, Hypothesis>, language: Language, decode: Decode) -> Done<Hypothesis> {
+    let Decode { samples, prompt, committed, partial, .. } = decode;
+    let some = |text: Redacted| (!text.is_blank()).then_some(text);
+    let (language, prompt, committed) = (Spoken::Fixed(language), some(prompt), some(committed));
+    let job = AsrJob { samples, language, candidates: Vec::new(), prompt, committed, partial };
     asr.submit(job, Priority::FinalAsr, LIMIT).expect("a place in the queue").output().await.expect("recognised")
 }
 
@@ -184,24 +189,13 @@ async fn by_policy(asr: &Handle<AsrJob, Hypothesis>, recording: &Recording, outc
         while let Some(output) = policy.poll_output() {
             match output {
                 Output::Decode(decode) => {
-                    let some = |text: Redacted| (!text.is_blank()).then_some(text);
-                    let done = recognise(
-                        asr,
-                        AsrJob {
-                            samples: decode.samples,
-                            language: Spoken::Fixed(recording.language),
-                            candidates: Vec::new(),
-                            prompt: some(decode.prompt),
-                            committed: some(decode.committed),
-                            partial: decode.partial,
-                        },
-                    )
-                    .await;
-                    if decode.partial {
+                    let (request, partial) = (decode.request, decode.partial);
+                    let done = recognise(asr, recording.language, decode).await;
+                    if partial {
                         took.push(done.ran);
                     }
                     let ran = u32::try_from(done.ran.as_millis()).unwrap_or(u32::MAX);
-                    policy.on_decoded(decode.request, Ok(Answer { hypothesis: done.output, queued: 0, ran }));
+                    policy.on_decoded(request, Ok(Answer { hypothesis: done.output, queued: 0, ran }));
                 }
                 Output::Words(words) => {
                     text.push_str(words.committed.expose());
@@ -236,18 +230,17 @@ async fn by_rule(
         }
     }
     let text = aligned.text(&certain, recording.language);
-    let done = recognise(
-        asr,
-        AsrJob {
-            samples: recording.samples.clone(),
-            language: Spoken::Fixed(recording.language),
-            candidates: Vec::new(),
-            prompt: None,
-            committed: (!text.trim().is_empty()).then(|| text.clone().into()),
-            partial: false,
-        },
-    )
-    .await;
+    let rest = Decode {
+        request: 0,
+        utterance: 0,
+        at: 0,
+        samples: recording.samples.clone(),
+        prompt: Redacted::default(),
+        committed: text.clone().into(),
+        language: None,
+        partial: false,
+    };
+    let done = recognise(asr, recording.language, rest).await;
     outcome.add(recording, &committed, &(text + done.output.text.expose()));
 }
 
