@@ -29,8 +29,8 @@ pub fn vocabulary(talk: &Conversation, spoken: Spoken) -> Option<Redacted> {
 }
 
 /// `asked`, a segment, with the trade's expressions as its translation is to call them: a small model copies what is already in the
-/// language that it writes, and that costs nothing. (The same as examples before the segment costs 20 to 30 tokens each, 7 ms a token
-/// on two cores. In brackets behind the word it was copied less often.)
+/// language that it writes, and that costs nothing. (The same as examples before the segment are 20 to 30 tokens more to read
+/// each. In brackets behind the word it was copied less often.)
 pub fn worded(asked: &str, from: Language, to: Language, talk: &Conversation) -> String {
     // Where words take endings a word as the glossary has it is wrong more often than not.
     let plain = |language: Language| language == Language::ZH || language == Language::EN;

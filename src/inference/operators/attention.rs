@@ -265,10 +265,10 @@ fn attend(queries: &[f32], keys: &[f32], values: &[f32], head: usize, seen: usiz
             let (fours, rest) = scores.as_chunks_mut();
             let (keys, last) = keys.split_at(fours.len() * KEYS * head);
             for (keys, scores) in keys.chunks_exact(KEYS * head).zip(fours) {
-                *scores = multiply(query, std::array::from_fn(|n| &keys[n * head..][..head]));
+                *scores = multiply(query, keys, head);
             }
             for (key, score) in last.chunks_exact(head).zip(rest) {
-                [*score, ..] = multiply(query, [key; KEYS]);
+                [*score, ..] = multiply(query, key, 0);
             }
         }
     }
@@ -287,11 +287,13 @@ fn attend(queries: &[f32], keys: &[f32], values: &[f32], head: usize, seen: usiz
     }
 }
 
-/// The products of a query with some keys.
+/// The products of a query with some keys, each of which begins so many values behind the one before.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
-fn multiply(query: &[f32], keys: [&[f32]; KEYS]) -> [f32; KEYS] {
-    let keys = keys.map(|key| &key.as_chunks::<LANES>().0[..query.len() / LANES]);
+fn multiply(query: &[f32], keys: &[f32], stride: usize) -> [f32; KEYS] {
+    let key = |n: usize| &keys[n * stride..][..query.len()].as_chunks::<LANES>().0[..query.len() / LANES];
+    // `array::from_fn` is compiled for any processor: what it is given would be called instead of becoming part of the loop.
+    let keys = [key(0), key(1), key(2), key(3)];
     let mut sums = [_mm256_setzero_ps(); KEYS];
     for (n, part) in query.as_chunks::<LANES>().0.iter().enumerate() {
         let part = load(part);

@@ -2,8 +2,8 @@
 //!
 //! A translation is little else than these products: with one row of activations for every token that is written, where only the speed
 //! counts with which weights come from memory, and with tens of rows while a prompt is read. ONNX Runtime's kernels unpack the weights
-//! again for every two rows; these do it once for all, which reads a prompt 2.1 times as fast. [`packed`] lays the weights out for that when
-//! the model is loaded. [`adopt`] puts this operator into a graph at the same time, so that the file stays one that runs everywhere.
+//! again for every two rows; these do it once for all rows. [`packed`] lays the weights out for that when the model is loaded. [`adopt`]
+//! puts this operator into a graph at the same time, so that the file stays one that runs everywhere.
 //!
 //! Inputs: a f32 [..., K], bias f32 [N] (absent: zero). Attributes `K`, `N`, `bits`, and where the weights lie: `file`, and the places in it
 //! of `codes` u8 [N, K / 32, 32 * bits / 8], `scales` f32 [N, K / 32] and `zeros` of 4 bits [N, K / 32] (absent: the middle), which ONNX
@@ -18,7 +18,6 @@ mod tests;
 
 use std::{
     fs::File,
-    ops::Range,
     sync::{Mutex, PoisonError},
 };
 
@@ -39,9 +38,6 @@ const BLOCK: usize = 32;
 const GROUP: usize = 4 * BLOCK;
 /// Rows of weights that are multiplied together: matrices have whole numbers of these.
 const TILE: usize = 16;
-/// Tiles that are multiplied at the same time: memory gives more when it is read at several places by turns. Four are no faster, and do
-/// not fit in the registers where there are many rows.
-const ABREAST: usize = 2;
 /// Parts that a product is cut into for the threads: enough that none waits long for another.
 const TASKS: usize = 16;
 /// Rows have at most this many values.
@@ -185,7 +181,7 @@ impl Kernel for MatMulKernel {
             }
             _ => context.par_for(rows, 0, quantise),
         })?;
-        let share = (self.rows / TILE).div_ceil(TASKS).next_multiple_of(ABREAST) * TILE;
+        let share = (self.rows / TILE).div_ceil(TASKS) * TILE;
         let mut tasks: Vec<Vec<&mut [f32]>> = (0..self.rows.div_ceil(share)).map(|_| Vec::with_capacity(a.rows)).collect();
         for row in output.chunks_mut(self.rows) {
             tasks.iter_mut().zip(row.chunks_mut(share)).for_each(|(task, part)| task.push(part));
@@ -194,32 +190,21 @@ impl Kernel for MatMulKernel {
         context.par_for(tasks.len(), 0, |n| {
             let mut task = tasks[n].lock().unwrap_or_else(PoisonError::into_inner);
             let (first, tiles) = (n * share / TILE, share.min(self.rows - n * share) / TILE);
-            let whole = tiles - tiles % ABREAST;
-            self.multiply::<ABREAST>(first, 0..whole, &a, bias, &mut task);
-            self.multiply::<1>(first, whole..tiles, &a, bias, &mut task);
+            self.multiply(first, tiles, &a, bias, &mut task);
         })
     }
 }
 
 impl MatMulKernel {
-    /// The products of some of a task's `tiles`, `T` at a time; its first is tile `first` of the matrix. `output` has the task's part of each
-    /// row.
-    fn multiply<const T: usize>(
-        &self,
-        first: usize,
-        tiles: Range<usize>,
-        a: &Activations,
-        bias: Option<&[f32]>,
-        output: &mut [&mut [f32]],
-    ) {
-        let mut products = vec![[[0.0; TILE]; T]; a.rows];
-        for tile in tiles.step_by(T) {
-            let bias = bias.map(|bias| bias[(first + tile) * TILE..].as_chunks().0);
-            products.fill(std::array::from_fn(|t| bias.map_or([0.0; TILE], |bias| bias[t])));
+    /// The products of a task's `tiles`; its first is tile `first` of the matrix. `output` has the task's part of each row.
+    fn multiply(&self, first: usize, tiles: usize, a: &Activations, bias: Option<&[f32]>, output: &mut [&mut [f32]]) {
+        let mut products = vec![[0.0; TILE]; a.rows];
+        for tile in 0..tiles {
+            products.fill(bias.map_or([0.0; TILE], |bias| bias.as_chunks().0[first + tile]));
             // SAFETY: as in `Activations::new`.
-            unsafe { avx512::multiply(self.weights.tiles(first + tile, T), a, &mut products) };
+            unsafe { avx512::multiply(self.weights.tile(first + tile), a, &mut products) };
             for (row, products) in output.iter_mut().zip(&products) {
-                row[tile * TILE..][..T * TILE].copy_from_slice(products.as_flattened());
+                row[tile * TILE..][..TILE].copy_from_slice(products);
             }
         }
     }

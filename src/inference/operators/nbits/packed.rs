@@ -55,9 +55,9 @@ pub(super) struct Packed {
     bytes: usize,
 }
 
-/// Some tiles of rows, one behind the other.
+/// The groups of a tile of rows.
 #[derive(Clone, Copy)]
-pub(super) enum Tiles<'a> {
+pub(super) enum Tile<'a> {
     Four(&'a [FourBits]),
     Eight(&'a [EightBits]),
 }
@@ -97,14 +97,14 @@ impl Packed {
         Ok(Self { bits, memory, start, bytes })
     }
 
-    /// `count` tiles from `first`.
-    pub(super) fn tiles(&self, first: usize, count: usize) -> Tiles<'_> {
-        let tiles = &self.memory[self.start + first * self.bytes..][..count * self.bytes];
+    /// Tile `n`.
+    pub(super) fn tile(&self, n: usize) -> Tile<'_> {
+        let tile = &self.memory[self.start + n * self.bytes..][..self.bytes];
         // SAFETY: as in `new`.
         unsafe {
             match self.bits {
-                4 => Tiles::Four(tiles.align_to().1),
-                _ => Tiles::Eight(tiles.align_to().1),
+                4 => Tile::Four(tile.align_to().1),
+                _ => Tile::Eight(tile.align_to().1),
             }
         }
     }
