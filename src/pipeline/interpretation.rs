@@ -229,6 +229,14 @@ impl Interpretation {
         !self.unsaid.is_empty()
     }
 
+    /// The words of a segment that is not complete did not come after all, or could not be translated: gives what was shown of it and not
+    /// said.
+    pub(super) fn take_unsaid(&mut self) -> Option<String> {
+        let (_, drafted) = self.draft.take();
+        let unsaid = std::mem::take(&mut self.unsaid) + &drafted;
+        (!unsaid.is_empty()).then_some(unsaid)
+    }
+
     /// Captions a piece of the translation `now`, the `last` one or not.
     pub(super) fn caption(&mut self, text: &str, last: bool, now: Millis, times: StageTimes) -> LaneEvent {
         self.waits_since = now;

@@ -381,9 +381,11 @@ impl<K: Copy> Lane<K> {
         let _ = self.say_tx.send(say).await;
     }
 
-    /// Nothing more of the utterance comes.
+    /// Nothing more of the utterance comes. What was shown of it is heard.
     async fn end_utterance(&mut self) {
         self.ahead = None;
+        let unsaid = self.current.as_mut().and_then(Interpretation::take_unsaid);
+        self.speak(unsaid, false).await;
         if let Some(current) = self.current.take() {
             self.last_word = current.speech_end();
             self.say(Say::End).await;

@@ -336,6 +336,23 @@ async fn what_two_drafts_begin_with_is_spoken_before_the_clause_is_complete() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_shown_of_words_that_nobody_said_after_all_is_heard() {
+    let (input_tx, events_rx) = start_lane_with(word_by_word(false));
+    let events = tokio::spawn(drain(events_rx));
+    for pending in ["今天天", "今天天气", "今天天气好"] {
+        input_tx.send(growing(4, "", pending, false)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    input_tx.send(text(4, "", true)).await.unwrap();
+    input_tx.send(LaneInput::Finish).await.unwrap();
+    let events: Vec<_> = events.await.unwrap().into_iter().map(|event| (Duration::ZERO, event)).collect();
+    // The last word was not worth a breath of its own.
+    assert_eq!(captions(&events).concat(), "alpha bravo charlie delta");
+    assert_eq!(speech(&events), "alpha bravo charlie delta");
+    assert!(matches!(events[events.len() - 2].1, LaneEvent::SpeechEnded { utterance: UtteranceId(4), .. }), "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_typed_while_somebody_speaks_costs_him_no_word() {
     let (input_tx, events_rx) = start_lane(FakeOptions::default());
     let events = tokio::spawn(drain(events_rx));
