@@ -34,7 +34,7 @@ const STAGE: &str = "mt";
 /// Graph and vocabulary in the model's directory; the weights' name is in the graph.
 const MODEL_FILE: &str = "model.onnx";
 const TOKENIZER_FILE: &str = "tokenizer.json";
-/// Prompt tokens computed at once: cancellation and more urgent work are looked at in between (about 0.3 s on 2 cores).
+/// Prompt tokens computed at once: cancellation and more urgent work are looked at in between.
 const PROMPT_CHUNK: usize = 32;
 /// Tokens of a guess that are checked at once: each costs a tenth of what writing it would, if it is right.
 const MAX_GUESS: usize = 32;

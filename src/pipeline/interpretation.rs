@@ -224,13 +224,7 @@ impl Interpretation {
         self.unsaid.clear();
     }
 
-    /// True when something was shown that waits to be said.
-    pub(super) fn has_unsaid(&self) -> bool {
-        !self.unsaid.is_empty()
-    }
-
-    /// The words of a segment that is not complete did not come after all, or could not be translated: gives what was shown of it and not
-    /// said.
+    /// What was shown and waits to be said, when nothing follows that it could be said with.
     pub(super) fn take_unsaid(&mut self) -> Option<String> {
         let (_, drafted) = self.draft.take();
         let unsaid = std::mem::take(&mut self.unsaid) + &drafted;
@@ -346,11 +340,11 @@ mod tests {
         assert!(current.last_segment().is_some());
         let (begun, guess) = current.take_begun();
         assert_eq!((begun.as_str(), guess.as_str()), ("The garden is open", "The garden is open, we"));
-        assert!(current.has_unsaid());
+        assert!(!current.unsaid.is_empty());
         let clause = current.clause(", we will see.", true);
         assert_eq!(clause.text.expose(), " open, we will see.");
         assert_eq!(clause.source, Stretch { from: 0, to: 7 }, "what it was begun with counts");
-        assert!(!current.has_unsaid());
+        assert!(current.unsaid.is_empty());
     }
 
     #[test]

@@ -323,8 +323,8 @@ impl<K: Copy> Lane<K> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let amounts = current.amounts(&guard, segment.expose(), &settled);
         current.end_segment(asked, settled.text);
-        if clauses.is_empty() && current.has_unsaid() {
-            clauses.push(String::new());
+        if clauses.is_empty() {
+            clauses.extend(current.take_unsaid());
         }
         if let Some(amounts) = amounts {
             self.listener.events.send(amounts).await;

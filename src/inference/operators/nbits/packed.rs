@@ -56,7 +56,6 @@ pub(super) struct Packed {
 }
 
 /// The groups of a tile of rows.
-#[derive(Clone, Copy)]
 pub(super) enum Tile<'a> {
     Four(&'a [FourBits]),
     Eight(&'a [EightBits]),
