@@ -16,14 +16,22 @@ use crate::language::Language;
 
 /// `text` with its spoken numbers in digits: 三块八 becomes `3.8元`, 一万两千五 `12500`, "twelve hundred pieces" `1200 pieces`.
 ///
-/// `amounts` are those that were read in `text`. Units keep their words; what may be left out (一个) stays as it is.
+/// `amounts` are those that were read in `text`. Units keep their words; what may be left out (一个) stays as it is. In Chinese a comma
+/// parts two counts that were heard without one, as recognisers often write them: of 六百条一包装十条 a small model makes 600 to the pack.
 pub fn digits(text: &str, language: Language, amounts: &[Amount]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
+    let mut last: Option<&Amount> = None;
     for amount in amounts.iter().filter(|a| !a.optional) {
         let (range, new) = replacement(text, language, amount);
-        let (Some(between), Some(old)) = (text.get(at..range.start), text.get(range.clone())) else { continue };
-        out.push_str(between);
+        let (Some(_), Some(old)) = (text.get(at..range.start), text.get(range.clone())) else { continue };
+        let last = last.replace(amount).filter(|_| language == Language::ZH);
+        if let Some(comma) = last.and_then(|last| next_count(text, last, amount)).filter(|comma| *comma >= at) {
+            out.push_str(text.get(at..comma).unwrap_or(""));
+            out.push('，');
+            at = comma;
+        }
+        out.push_str(text.get(at..range.start).unwrap_or(""));
         let spaced = language == Language::EN || !language.is_unspaced();
         let glued = spaced && out.ends_with(char::is_alphanumeric) && new.starts_with(|c: char| c.is_ascii_digit());
         if glued && !old.starts_with(|c: char| c.is_ascii_digit()) {
@@ -34,6 +42,20 @@ pub fn digits(text: &str, language: Language, amounts: &[Amount]) -> String {
     }
     out.push_str(text.get(at..).unwrap_or(""));
     out
+}
+
+/// Where the clause of `next` begins, when it is another one than that of `last` and only Chinese characters are between them: 每… and 一…装
+/// behind something counted (behind a price, 每个 is what it is for), 总共 and the like right in front of an amount.
+fn next_count(text: &str, last: &Amount, next: &Amount) -> Option<usize> {
+    const SUMS: [&str; 8] = ["一共", "总共", "共计", "总计", "合计", "剩下", "剩余", "其余"];
+    let start = last.span.end;
+    let between = text.get(start..next.span.start).filter(|between| between.chars().all(char::is_alphanumeric))?;
+    let packed = last.kind == Kind::Quantity && between.starts_with('一') && between.ends_with('装');
+    if packed || (last.kind != Kind::Money && between.starts_with('每')) {
+        return Some(start);
+    }
+    let before = between.trim_end_matches(['的', '是', '要', '付']);
+    SUMS.iter().find_map(|word| before.strip_suffix(word)).map(|before| start + before.len())
 }
 
 /// What of the text to replace, and with what.

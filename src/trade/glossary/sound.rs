@@ -16,10 +16,17 @@ const NEARLY: u32 = 1;
 /// A character and how it may be read, without tones.
 pub(super) type Read = (char, Vec<&'static str>);
 
-/// How each character of a text may be read.
+/// How each character of a text may be read. A digit alone is read as its word: recognisers write the first syllable of 零售 as 0. Of
+/// several in a row none is.
 pub(super) fn readings(text: &str) -> Vec<Read> {
     let of = |c: char| c.to_pinyin_multi().map(|all| all.into_iter().map(pinyin::Pinyin::plain).collect()).unwrap_or_default();
-    text.chars().map(|c| (c, of(c))).collect()
+    let chars: Vec<char> = text.chars().collect();
+    let word = |i: usize, c: char| {
+        let beside = [i.checked_sub(1), Some(i + 1)].into_iter().flatten().filter_map(|i| chars.get(i));
+        let word = c.to_digit(10).and_then(|d| "零一二三四五六七八九".chars().nth(usize::try_from(d).ok()?));
+        word.filter(|_| !beside.copied().any(|c| c.is_ascii_digit() || matches!(c, '.' | ',')))
+    };
+    chars.iter().enumerate().map(|(i, c)| (*c, of(word(i, *c).unwrap_or(*c)))).collect()
 }
 
 /// How far two Chinese words of the same length sound from each other: 0 when each syllable may sound the same (tones left out), 1 for
@@ -108,6 +115,8 @@ mod tests {
         assert_eq!(chinese("钢笔", "铅笔"), None);
         assert_eq!(chinese("批花", "批发"), Some(1), "f and h");
         assert_eq!(chinese("定金", "定"), None);
+        assert_eq!((chinese("0受", "零售"), chinese("第3放", "第三方")), (Some(0), Some(0)), "a digit by its word");
+        assert_eq!((chinese("10手", "三零售"), chinese("1.0受", "一点零售")), (None, None), "no part of a number");
         assert!(latin("cartoon", "carton") && latin("pallet", "palette") && !latin("button", "carton") && !latin("ton", "tone"));
         assert_eq!((edits(b"", b"abc"), edits(b"kitten", b"sitting")), (3, 3));
     }

@@ -80,7 +80,8 @@ fn misheard_words_are_put_right_where_their_surroundings_speak_for_it() {
     let starter = |text: &str, language| Glossary::starter().repair(text, language);
     assert_eq!(starter("四十尺高贵能装多少箱", Language::ZH), "四十尺高柜能装多少箱");
     assert_eq!(starter("在472楼2033号", Language::ZH), "在4区2楼2033号");
-    for text in ["在27楼", "一共1472楼", "472号楼", "七楼"] {
+    assert_eq!(starter("0受和批发的价格", Language::ZH), "零售和批发的价格", "the first syllable was taken for a digit");
+    for text in ["在27楼", "一共1472楼", "472号楼", "七楼", "10首歌八块", "要0.5米的，5手"] {
         assert_eq!(starter(text, Language::ZH), text);
     }
     assert_eq!(starter("这款包看起来很高贵", Language::ZH), "这款包看起来很高贵");

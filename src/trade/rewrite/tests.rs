@@ -27,6 +27,24 @@ fn chinese_numbers_become_digits() {
 }
 
 #[test]
+fn counts_that_were_heard_in_one_breath_are_parted() {
+    for (text, expected) in [
+        ("毛巾六百条一包装十条总共九百块", "毛巾600条，一包装10条，总共900元"),
+        ("这批要八百件每箱四十件一共是二十箱", "这批要800件，每箱40件，一共是20箱"),
+        ("先付四成定金剩下的六成见提单付", "先付40%定金，剩下的60%见提单付"),
+        ("三十块每个最少要五百个", "30元每个最少要500个"),
+        ("要800件，每箱40件", "要800件，每箱40件"),
+        ("五百个一箱，一共三箱", "500个一箱，一共3箱"),
+        ("一共三箱每箱都满", "一共3箱每箱都满"),
+        ("十块三个", "10元3个"),
+    ] {
+        assert_eq!(rewritten(text, Language::ZH, &Context::default()), expected);
+    }
+    let english = "six hundred pieces every carton has ten pieces";
+    assert_eq!(rewritten(english, Language::EN, &Context::default()), "600 pieces every carton has 10 pieces");
+}
+
+#[test]
 fn english_numbers_become_digits() {
     let yuan = Context { currency: Some(Currency::CNY) };
     for (text, expected) in [
