@@ -24,14 +24,13 @@ pub fn digits(text: &str, language: Language, amounts: &[Amount]) -> String {
     let mut last: Option<&Amount> = None;
     for amount in amounts.iter().filter(|a| !a.optional) {
         let (range, new) = replacement(text, language, amount);
-        let (Some(_), Some(old)) = (text.get(at..range.start), text.get(range.clone())) else { continue };
+        let (Some(between), Some(old)) = (text.get(at..range.start), text.get(range.clone())) else { continue };
         let last = last.replace(amount).filter(|_| language == Language::ZH);
-        if let Some(comma) = last.and_then(|last| next_count(text, last, amount)).filter(|comma| *comma >= at) {
-            out.push_str(text.get(at..comma).unwrap_or(""));
-            out.push('，');
-            at = comma;
+        let comma = last.and_then(|last| next_count(text, last, amount)?.checked_sub(at));
+        match comma.and_then(|comma| between.split_at_checked(comma)) {
+            Some((before, next)) => out.extend([before, "，", next]),
+            None => out.push_str(between),
         }
-        out.push_str(text.get(at..range.start).unwrap_or(""));
         let spaced = language == Language::EN || !language.is_unspaced();
         let glued = spaced && out.ends_with(char::is_alphanumeric) && new.starts_with(|c: char| c.is_ascii_digit());
         if glued && !old.starts_with(|c: char| c.is_ascii_digit()) {
@@ -44,8 +43,8 @@ pub fn digits(text: &str, language: Language, amounts: &[Amount]) -> String {
     out
 }
 
-/// Where the clause of `next` begins, when it is another one than that of `last` and only Chinese characters are between them: 每… and 一…装
-/// behind something counted (behind a price, 每个 is what it is for), 总共 and the like right in front of an amount.
+/// Where the clause of `next` begins in a Chinese text, when it is another one than that of `last` and no mark or space is between them:
+/// 一…装 behind what is counted, 每… behind all but a price (there it is what the price is for), 总共 and the like right in front of `next`.
 fn next_count(text: &str, last: &Amount, next: &Amount) -> Option<usize> {
     const SUMS: [&str; 8] = ["一共", "总共", "共计", "总计", "合计", "剩下", "剩余", "其余"];
     let start = last.span.end;

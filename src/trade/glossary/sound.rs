@@ -21,10 +21,11 @@ pub(super) type Read = (char, Vec<&'static str>);
 pub(super) fn readings(text: &str) -> Vec<Read> {
     let of = |c: char| c.to_pinyin_multi().map(|all| all.into_iter().map(pinyin::Pinyin::plain).collect()).unwrap_or_default();
     let chars: Vec<char> = text.chars().collect();
+    let in_number = |i: usize| chars.get(i).is_some_and(|c| c.is_ascii_digit() || matches!(c, '.' | ','));
     let word = |i: usize, c: char| {
-        let beside = [i.checked_sub(1), Some(i + 1)].into_iter().flatten().filter_map(|i| chars.get(i));
-        let word = c.to_digit(10).and_then(|d| "零一二三四五六七八九".chars().nth(usize::try_from(d).ok()?));
-        word.filter(|_| !beside.copied().any(|c| c.is_ascii_digit() || matches!(c, '.' | ',')))
+        let is_alone = !in_number(i + 1) && !i.checked_sub(1).is_some_and(in_number);
+        let word = "零一二三四五六七八九".chars().nth(c.to_digit(10)? as usize);
+        word.filter(|_| is_alone)
     };
     chars.iter().enumerate().map(|(i, c)| (*c, of(word(i, *c).unwrap_or(*c)))).collect()
 }
